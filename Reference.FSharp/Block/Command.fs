@@ -1,0 +1,325 @@
+/// The commands of the oracle, a case for each QMP action, and their QMP form.
+/// The options of blockdev-add and blockdev-reopen stay values here: their schema is BLK-OPEN-001.
+namespace Ashlar.Reference.Block
+
+/// A guest request through a backend (BLK-DATA-001).
+[<RequireQualifiedAccess>]
+type Request =
+    | Read of offset: int64 * length: int64
+    | Write of offset: int64 * length: int64 * pattern: byte
+    | WriteZeroes of offset: int64 * length: int64
+    | Flush
+
+/// Everything that can be asked of the oracle.
+type Command =
+    | BlockdevAdd of options: Value
+    | BlockdevDel of nodeName: string
+    | BlockdevReopen of options: Value list
+    | BlockdevSnapshot of node: string * overlay: string
+    | BlockResize of nodeName: string * size: int64
+    | NbdServerStart
+    | BlockExportAdd of id: string * nodeName: string * name: string option * writable: bool
+    | BlockExportDel of id: string
+    /// Legacy profiles (BLK-EXPORT-010).
+    | NbdServerAdd of device: string * name: string * writable: bool
+    /// Legacy profiles (BLK-EXPORT-010).
+    | NbdServerRemove of name: string * hard: bool
+    /// Legacy profiles: `qemu-io NODE "reopen ..."` (BLK-REOPEN-030).
+    | QemuIoReopen of node: string * arguments: string
+    /// BLK-PERM-050.
+    | BackendAttach of name: string * nodeName: string * perm: Perm * shared: Perm
+    | BackendSet of name: string * perm: Perm * shared: Perm
+    | BackendDetach of name: string
+    /// BLK-DATA-001.
+    | Request of backend: string * request: Request
+    /// The environment acts, not the user.
+    | Move of Move
+
+/// The QMP form of commands. What QEMU has no command for is named `x-ashlar-...`.
+module Command =
+    let private str (s: string) = Value.Str s
+
+    let private perms (p: Perm) = Value.List(Perm.toQapi p |> List.map Value.Str)
+
+    /// The name and arguments of a command.
+    let toQmp (command: Command) : string * Value =
+        let name, members =
+            match command with
+            | BlockdevAdd options -> "blockdev-add", Value.members options
+            | BlockdevDel node -> "blockdev-del", [ "node-name", str node ]
+            | BlockdevReopen options -> "blockdev-reopen", [ "options", Value.List options ]
+            | BlockdevSnapshot(node, overlay) ->
+                "blockdev-snapshot", [ "node", str node; "overlay", str overlay ]
+            | BlockResize(node, size) ->
+                "block_resize", [ "node-name", str node; "size", Value.Int size ]
+            | NbdServerStart ->
+                "nbd-server-start",
+                [
+                    "addr",
+                    Value.Dict [ "type", str "unix"; "data", Value.Dict [ "path", str "nbd.sock" ] ]
+                ]
+            | BlockExportAdd(id, node, exportName, writable) ->
+                "block-export-add",
+                [
+                    "type", str "nbd"
+                    "id", str id
+                    "node-name", str node
+                    match exportName with
+                    | Some n -> "name", str n
+                    | None -> ()
+                    "writable", Value.Bool writable
+                ]
+            | BlockExportDel id -> "block-export-del", [ "id", str id ]
+            | NbdServerAdd(device, exportName, writable) ->
+                "nbd-server-add",
+                [ "device", str device; "name", str exportName; "writable", Value.Bool writable ]
+            | NbdServerRemove(exportName, hard) ->
+                "nbd-server-remove",
+                [ "name", str exportName; "mode", str (if hard then "hard" else "safe") ]
+            | QemuIoReopen(node, arguments) ->
+                "human-monitor-command",
+                [ "command-line", str ("qemu-io " + node + " \"reopen " + arguments + "\"") ]
+            | BackendAttach(backend, node, perm, shared) ->
+                "x-ashlar-attach",
+                [
+                    "backend", str backend
+                    "node-name", str node
+                    "perm", perms perm
+                    "shared", perms shared
+                ]
+            | BackendSet(backend, perm, shared) ->
+                "x-ashlar-set",
+                [ "backend", str backend; "perm", perms perm; "shared", perms shared ]
+            | BackendDetach backend -> "x-ashlar-detach", [ "backend", str backend ]
+            | Request(backend, Request.Read(offset, length)) ->
+                "x-ashlar-read",
+                [ "backend", str backend; "offset", Value.Int offset; "length", Value.Int length ]
+            | Request(backend, Request.Write(offset, length, pattern)) ->
+                "x-ashlar-write",
+                [
+                    "backend", str backend
+                    "offset", Value.Int offset
+                    "length", Value.Int length
+                    "pattern", Value.Int(int64 pattern)
+                ]
+            | Request(backend, Request.WriteZeroes(offset, length)) ->
+                "x-ashlar-write-zeroes",
+                [ "backend", str backend; "offset", Value.Int offset; "length", Value.Int length ]
+            | Request(backend, Request.Flush) -> "x-ashlar-flush", [ "backend", str backend ]
+            | Move(Move.Chmod(path, mode)) ->
+                "x-ashlar-chmod", [ "path", str path; "mode", Value.Int(int64 mode) ]
+            | Move(Move.Rename(from, target)) ->
+                "x-ashlar-rename", [ "from", str from; "to", str target ]
+            | Move(Move.Unlink path) -> "x-ashlar-unlink", [ "path", str path ]
+            | Move(Move.TakeLock(path, b)) ->
+                "x-ashlar-take-lock", [ "path", str path; "byte", Value.Int(int64 b) ]
+            | Move(Move.DropLock(path, b)) ->
+                "x-ashlar-drop-lock", [ "path", str path; "byte", Value.Int(int64 b) ]
+
+        name, Value.Dict members
+
+    /// The type an argument must have, by QAPI's word for it.
+    type private Kind =
+        | AString
+        | ABool
+        | AnInt
+        | AList
+        | ADict
+
+    let private expected kind =
+        match kind with
+        | AString -> "string"
+        | ABool -> "boolean"
+        | AnInt -> "integer"
+        | AList -> "array"
+        | ADict -> "object"
+
+    let private fits kind value =
+        match kind, value with
+        | AString, Value.Str _
+        | ABool, Value.Bool _
+        | AnInt, Value.Int _
+        | AList, Value.List _
+        | ADict, Value.Dict _ -> true
+        | _ -> false
+
+    /// The arguments of a command: name, type, whether they are needed.
+    let private signature name =
+        let range = [ "backend", AString, true; "offset", AnInt, true; "length", AnInt, true ]
+
+        match name with
+        | "blockdev-del" -> Some [ "node-name", AString, true ]
+        | "blockdev-reopen" -> Some [ "options", AList, true ]
+        | "blockdev-snapshot" -> Some [ "node", AString, true; "overlay", AString, true ]
+        | "block_resize" ->
+            Some [ "device", AString, false; "node-name", AString, false; "size", AnInt, true ]
+        | "nbd-server-start" -> Some [ "addr", ADict, true ]
+        | "block-export-add" ->
+            Some [
+                "type", AString, true
+                "id", AString, true
+                "node-name", AString, true
+                "writable", ABool, false
+                "name", AString, false
+            ]
+        | "block-export-del" -> Some [ "id", AString, true; "mode", AString, false ]
+        | "nbd-server-add" ->
+            Some [ "device", AString, true; "name", AString, false; "writable", ABool, false ]
+        | "nbd-server-remove" -> Some [ "name", AString, true; "mode", AString, false ]
+        | "human-monitor-command" -> Some [ "command-line", AString, true ]
+        | "x-ashlar-attach" ->
+            Some [
+                "backend", AString, true
+                "node-name", AString, true
+                "perm", AList, true
+                "shared", AList, true
+            ]
+        | "x-ashlar-set" ->
+            Some [ "backend", AString, true; "perm", AList, true; "shared", AList, true ]
+        | "x-ashlar-detach"
+        | "x-ashlar-flush" -> Some [ "backend", AString, true ]
+        | "x-ashlar-read"
+        | "x-ashlar-write-zeroes" -> Some range
+        | "x-ashlar-write" -> Some(range @ [ "pattern", AnInt, true ])
+        | "x-ashlar-chmod" -> Some [ "path", AString, true; "mode", AnInt, true ]
+        | "x-ashlar-rename" -> Some [ "from", AString, true; "to", AString, true ]
+        | "x-ashlar-unlink" -> Some [ "path", AString, true ]
+        | "x-ashlar-take-lock"
+        | "x-ashlar-drop-lock" -> Some [ "path", AString, true; "byte", AnInt, true ]
+        | _ -> None
+
+    let private refuse text = Error(Refusal.generic "BLK-OPEN-001" text)
+
+    /// First each declared argument in order, then whatever is left over (BLK-OPEN-001).
+    let private checkArguments fields arguments =
+        let wrong (name, kind, needed) =
+            match Value.find name arguments with
+            | ValueNone when needed -> Some("Parameter '" + name + "' is missing")
+            | ValueSome value when not (fits kind value) ->
+                Some("Invalid parameter type for '" + name + "', expected: " + expected kind)
+            | _ -> None
+
+        let unexpected (name, _) =
+            if fields |> List.exists (fun (field, _, _) -> field = name) then
+                None
+            else
+                Some("Parameter '" + name + "' is unexpected")
+
+        match List.tryPick wrong fields with
+        | Some text -> Some text
+        | None -> List.tryPick unexpected arguments
+
+    let private permsOf value =
+        match value with
+        | Value.List items ->
+            let add set item =
+                match set, item with
+                | ValueSome set, Value.Str name ->
+                    match Perm.ofQapi name with
+                    | ValueSome bit -> ValueSome(set ||| bit)
+                    | ValueNone -> ValueNone
+                | _ -> ValueNone
+
+            List.fold add (ValueSome Perm.None) items
+        | _ -> ValueNone
+
+    /// `qemu-io NODE "reopen ..."` taken apart.
+    let private ofMonitorLine (line: string) =
+        let parts = line.Split([| ' ' |], 3)
+
+        if parts.Length = 3 && parts[0] = "qemu-io" then
+            let inner = parts[2].Trim().Trim('"')
+
+            if inner = "reopen" then
+                Ok(QemuIoReopen(parts[1], ""))
+            elif inner.StartsWith("reopen ", System.StringComparison.Ordinal) then
+                Ok(QemuIoReopen(parts[1], inner.Substring 7))
+            else
+                refuse "Only qemu-io NODE \"reopen ...\" is known"
+        else
+            refuse "Only qemu-io NODE \"reopen ...\" is known"
+
+    /// The command of a QMP name and its arguments, refused by QAPI's texts (BLK-OPEN-001).
+    let ofQmp (execute: string) (arguments: Value) : Result<Command, Refusal> =
+        let members = Value.members arguments
+
+        let text name =
+            match Value.find name members with
+            | ValueSome(Value.Str s) -> s
+            | _ -> ""
+
+        let number name =
+            match Value.find name members with
+            | ValueSome(Value.Int i) -> i
+            | _ -> 0L
+
+        let flag name = Value.find name members = ValueSome(Value.Bool true)
+
+        let withPerms make =
+            let set name =
+                match Value.find name members with
+                | ValueSome value -> permsOf value
+                | ValueNone -> ValueNone
+
+            match set "perm", set "shared" with
+            | ValueSome perm, ValueSome shared -> Ok(make perm shared)
+            | _ -> refuse "Invalid parameter 'perm': permissions are expected"
+
+        let build () =
+            match execute with
+            | "blockdev-del" -> Ok(BlockdevDel(text "node-name"))
+            | "blockdev-reopen" ->
+                match Value.find "options" members with
+                | ValueSome(Value.List items) -> Ok(BlockdevReopen items)
+                | _ -> Ok(BlockdevReopen [])
+            | "blockdev-snapshot" -> Ok(BlockdevSnapshot(text "node", text "overlay"))
+            | "block_resize" -> Ok(BlockResize(text "node-name", number "size"))
+            | "nbd-server-start" -> Ok NbdServerStart
+            | "block-export-add" when text "type" <> "nbd" ->
+                refuse ("Parameter 'type' does not accept value '" + text "type" + "'")
+            | "block-export-add" ->
+                let name =
+                    match Value.find "name" members with
+                    | ValueSome(Value.Str s) -> Some s
+                    | _ -> None
+
+                Ok(BlockExportAdd(text "id", text "node-name", name, flag "writable"))
+            | "block-export-del" -> Ok(BlockExportDel(text "id"))
+            | "nbd-server-add" ->
+                let name = if text "name" = "" then text "device" else text "name"
+                Ok(NbdServerAdd(text "device", name, flag "writable"))
+            | "nbd-server-remove" -> Ok(NbdServerRemove(text "name", text "mode" = "hard"))
+            | "human-monitor-command" -> ofMonitorLine (text "command-line")
+            | "x-ashlar-attach" ->
+                withPerms (fun p s -> BackendAttach(text "backend", text "node-name", p, s))
+            | "x-ashlar-set" -> withPerms (fun p s -> BackendSet(text "backend", p, s))
+            | "x-ashlar-detach" -> Ok(BackendDetach(text "backend"))
+            | "x-ashlar-flush" -> Ok(Request(text "backend", Request.Flush))
+            | "x-ashlar-read" ->
+                Ok(Request(text "backend", Request.Read(number "offset", number "length")))
+            | "x-ashlar-write-zeroes" ->
+                Ok(Request(text "backend", Request.WriteZeroes(number "offset", number "length")))
+            | "x-ashlar-write" ->
+                let pattern = byte (number "pattern")
+                let request = Request.Write(number "offset", number "length", pattern)
+                Ok(Request(text "backend", request))
+            | "x-ashlar-chmod" -> Ok(Move(Move.Chmod(text "path", int (number "mode"))))
+            | "x-ashlar-rename" -> Ok(Move(Move.Rename(text "from", text "to")))
+            | "x-ashlar-unlink" -> Ok(Move(Move.Unlink(text "path")))
+            | "x-ashlar-take-lock" -> Ok(Move(Move.TakeLock(text "path", int (number "byte"))))
+            | _ -> Ok(Move(Move.DropLock(text "path", int (number "byte"))))
+
+        if execute = "blockdev-add" then
+            Ok(BlockdevAdd arguments)
+        else
+            match signature execute with
+            | None ->
+                Error {
+                    Requirement = "BLK-OPEN-001"
+                    Class = "CommandNotFound"
+                    Text = "The command " + execute + " has not been found"
+                }
+            | Some fields ->
+                match checkArguments fields members with
+                | Some wrong -> refuse wrong
+                | None -> build ()

@@ -1,0 +1,221 @@
+/// Profiles: which of the known behaviours the oracle follows, as a record of named choices.
+/// Every difference between two profiles is a declared difference.
+namespace Ashlar.Reference.Block
+
+/// What auto-read-only does to a file node (BLK-RO-010, BLK-RO-015, BLK-RO-031).
+[<RequireQualifiedAccess>]
+type AutoReadOnly =
+    /// The descriptor is writable exactly while a writer is attached.
+    | Dynamic
+    /// Try read-write, degrade once to read-only.
+    | Static
+    /// Parsed and inherited, but no driver acts on it.
+    | Parsed
+
+/// How a file node keeps descriptors (BLK-FILE-001).
+[<RequireQualifiedAccess>]
+type Descriptors =
+    /// A read-only one for life and a writable one while wanted.
+    | Two
+    /// One, opened anew by name when its mode must change.
+    | ReplacedByName
+    /// One, kept as it was opened.
+    | Kept
+
+/// How permissions are updated (BLK-PERM-030, BLK-PERM-032).
+[<RequireQualifiedAccess>]
+type PermissionUpdate =
+    /// One topological pass, all or nothing.
+    | Transactional
+    /// Per edge: check, then set or abort, recursively (3.1 and before).
+    | Recursive
+
+/// What a reopen does with a node that is listed twice (BLK-REOPEN-002).
+[<RequireQualifiedAccess>]
+type ReopenTwice =
+    | Refused
+    | MergedInPlace
+
+/// Which of QEMU's texts are used.
+[<RequireQualifiedAccess>]
+type Texts =
+    | Qemu72
+    | Qemu31
+
+/// A declared difference: what a profile does that another requirement or invariant forbids.
+type Declared = {
+    /// Such as DD-RESIZE-RO.
+    Id: string
+    /// The requirement it departs from.
+    Requirement: string
+    /// The invariant it breaks, if any (I1 to I14).
+    Invariant: string option
+    /// One sentence.
+    Meaning: string
+}
+
+/// The choices of a profile. The names of the choices are the names of the differences.
+type Profile = {
+    Name: string
+    AutoReadOnly: AutoReadOnly
+    Descriptors: Descriptors
+    PermissionUpdate: PermissionUpdate
+    ReopenTwice: ReopenTwice
+    Texts: Texts
+    /// BLK-PERM-007: RZ alone is granted on a read-only node.
+    ResizeOnReadOnly: bool
+    /// BLK-PERM-034: a loosening that the environment refuses leaves stale permissions.
+    StalePermissions: bool
+    /// BLK-GRAPH-007: an aborted change may leave lists in another order.
+    ListOrderOnAbort: bool
+    /// BLK-REOPEN-005: merged options depend on the order of the list.
+    ReopenListOrder: bool
+    /// BLK-REOPEN-017: a node with force-share can never be reopened (B2).
+    ForceShareNeverReopens: bool
+    /// BLK-RO-021: a degraded nbd node fails an identical reopen (B3).
+    NbdReopenFails: bool
+    /// BLK-FILE-001: a reopen forgets the descriptor's flags (B1).
+    ReopenForgetsFlags: bool
+    /// BLK-GRAPH-003: generated names are counted; otherwise they are equal after renaming.
+    CountedNames: bool
+}
+
+/// The four profiles and what they declare.
+module Profile =
+    /// The default, and what the engine implements: every invariant holds.
+    let ashlar = {
+        Name = "ashlar"
+        AutoReadOnly = AutoReadOnly.Dynamic
+        Descriptors = Descriptors.Two
+        PermissionUpdate = PermissionUpdate.Transactional
+        ReopenTwice = ReopenTwice.Refused
+        Texts = Texts.Qemu72
+        ResizeOnReadOnly = false
+        StalePermissions = false
+        ListOrderOnAbort = false
+        ReopenListOrder = false
+        ForceShareNeverReopens = false
+        NbdReopenFails = false
+        ReopenForgetsFlags = false
+        CountedNames = true
+    }
+
+    /// `ashlar` with the graph-wide switch to the static policy (BLK-RO-015).
+    let ashlarStatic = { ashlar with Name = "ashlar-static"; AutoReadOnly = AutoReadOnly.Static }
+
+    /// QEMU 7.2 with its quirks.
+    let qemu72 = {
+        ashlar with
+            Name = "qemu-7.2"
+            Descriptors = Descriptors.ReplacedByName
+            ReopenTwice = ReopenTwice.MergedInPlace
+            ResizeOnReadOnly = true
+            StalePermissions = true
+            ListOrderOnAbort = true
+            ReopenListOrder = true
+            ForceShareNeverReopens = true
+            NbdReopenFails = true
+            ReopenForgetsFlags = true
+            CountedNames = false
+    }
+
+    /// QEMU 3.1, the era of the commit that introduced auto-read-only.
+    let qemu31 = {
+        qemu72 with
+            Name = "qemu-3.1"
+            AutoReadOnly = AutoReadOnly.Static
+            Descriptors = Descriptors.Kept
+            PermissionUpdate = PermissionUpdate.Recursive
+            Texts = Texts.Qemu31
+            ReopenForgetsFlags = false
+    }
+
+    /// Commit e35bdc123a itself: the option is parsed and inherited, nothing more.
+    let qemuSeed = { qemu31 with Name = "qemu-seed"; AutoReadOnly = AutoReadOnly.Parsed }
+
+    /// Every profile.
+    let all = [ ashlar; ashlarStatic; qemu72; qemu31; qemuSeed ]
+
+    /// The profile of that name.
+    let ofName (name: string) : Profile option = all |> List.tryFind (fun p -> p.Name = name)
+
+    /// What the profile declares; empty for `ashlar`.
+    let declared (profile: Profile) : Declared list = [
+        let say holds id requirement invariant meaning =
+            if holds then
+                [ { Id = id; Requirement = requirement; Invariant = invariant; Meaning = meaning } ]
+            else
+                []
+
+        yield!
+            say
+                profile.ResizeOnReadOnly
+                "DD-RESIZE-RO"
+                "BLK-PERM-007"
+                (Some "I2")
+                "A read-only node grants resize when it is asked for without write."
+
+        yield!
+            say
+                profile.StalePermissions
+                "DD-STALE-PERMS"
+                "BLK-PERM-034"
+                (Some "I3")
+                "A loosening that the environment refuses leaves too strong permissions."
+
+        yield!
+            say
+                profile.ListOrderOnAbort
+                "DD-LIST-ORDER"
+                "BLK-GRAPH-007"
+                (Some "I4")
+                "An aborted reopen may leave children and parents lists in another order."
+
+        yield!
+            say
+                (profile.Descriptors <> Descriptors.Two)
+                "DD-FD"
+                "BLK-FILE-001"
+                None
+                "A file node has one descriptor, which is opened anew by name."
+
+        yield!
+            say
+                profile.ReopenForgetsFlags
+                "DD-FD-FLAGS"
+                "BLK-FILE-002"
+                (Some "I13")
+                "A reopen forgets the mode of the descriptor (B1)."
+
+        yield!
+            say
+                (profile.ReopenTwice = ReopenTwice.MergedInPlace)
+                "DD-REOPEN-TWICE"
+                "BLK-REOPEN-002"
+                None
+                "A node listed twice in a reopen is merged in place (C2)."
+
+        yield!
+            say
+                profile.ReopenListOrder
+                "DD-REOPEN-ORDER"
+                "BLK-REOPEN-005"
+                (Some "I11")
+                "The options of a reopen depend on the order of its list."
+
+        yield!
+            say
+                profile.ForceShareNeverReopens
+                "DD-FORCE-SHARE"
+                "BLK-REOPEN-017"
+                (Some "I8")
+                "A node opened with force-share can never be reopened (B2)."
+
+        yield!
+            say
+                profile.NbdReopenFails
+                "DD-NBD-REOPEN"
+                "BLK-RO-021"
+                (Some "I8")
+                "A degraded nbd node fails an identical reopen (B3)."
+    ]

@@ -1,0 +1,130 @@
+/// The environment as an explicit input: files, modes, locks of other processes, NBD servers
+/// (BLK-FILE, BLK-RO). Nothing here knows of nodes; a failing environment is just another world.
+namespace Ashlar.Reference.Block
+
+/// What a qcow2 header says.
+type Qcow2Header = {
+    /// Name in the header's backing field, as given.
+    BackingFile: string option
+    /// Format of the backing file in the header's extension.
+    BackingFormat: string option
+    /// log2 of the cluster size.
+    ClusterBits: int
+}
+
+/// What a file's bytes are, as far as the model follows them.
+[<RequireQualifiedAccess>]
+type Format =
+    /// Guest data byte for byte.
+    | Raw
+    /// A sound qcow2 image; the content is the guest's.
+    | Qcow2 of Qcow2Header
+    /// Bytes the model no longer follows, such as a qcow2 file written as raw.
+    | Garbage
+    /// A directory.
+    | Directory
+
+/// One file, however it is called.
+type Inode = {
+    Format: Format
+    /// Length of the guest disk: the file's for raw, the virtual size for qcow2.
+    SizeBytes: int64
+    /// Permission bits, as in chmod.
+    Mode: int
+    /// Whether the process owns the file, so that the owner's bits count for it, else the others'.
+    Owned: bool
+    /// Lock bytes 100+i (bit i) and 200+i (bit 4+i) that another process holds shared.
+    ForeignLocks: int
+    /// What the guest sees in it, without a backing file.
+    Content: Content
+    /// qcow2: the runs that are allocated (with zero clusters); elsewhere unused.
+    Allocated: Content
+}
+
+/// An export of an NBD server somewhere.
+type RemoteExport = { SizeBytes: int64; ReadOnly: bool }
+
+/// Everything outside the graph that decides an outcome.
+type World = {
+    /// Names of files and the inodes they lead to.
+    Paths: Map<string, int>
+    /// Every file, also those that lost their name: none is ever forgotten.
+    Inodes: Map<int, Inode>
+    /// Exports by server path (unix socket) and export name.
+    Remotes: Map<struct (string * string), RemoteExport>
+    /// Names of throttle groups.
+    ThrottleGroups: Set<string>
+}
+
+/// The environment's moves; they always succeed and no node sees them at once (BLK-FILE).
+[<RequireQualifiedAccess>]
+type Move =
+    /// Permission bits of a file change; open descriptors stay as they are.
+    | Chmod of path: string * mode: int
+    /// A file gets another name, replacing what had it.
+    | Rename of from: string * target: string
+    /// A name goes away.
+    | Unlink of path: string
+    /// Another process takes the lock byte shared.
+    | TakeLock of path: string * lockByte: int
+    /// The other process drops it.
+    | DropLock of path: string * lockByte: int
+
+/// Questions to the world and the environment's moves.
+module World =
+    /// A world without files.
+    let empty: World = {
+        Paths = Map.empty
+        Inodes = Map.empty
+        Remotes = Map.empty
+        ThrottleGroups = Set.empty
+    }
+
+    /// Adds a file under a path.
+    let addFile (path: string) (inode: Inode) (world: World) : World =
+        let id = world.Inodes.Count + 1
+
+        {
+            world with
+                Paths = world.Paths.Add(path, id)
+                Inodes = world.Inodes.Add(id, inode)
+        }
+
+    /// A file of zeroes, mode 0644, owned by the process.
+    let plainFile (format: Format) (sizeBytes: int64) : Inode = {
+        Format = format
+        SizeBytes = sizeBytes
+        Mode = 0o644
+        Owned = true
+        ForeignLocks = 0
+        Content = []
+        Allocated = []
+    }
+
+    /// The bit of a lock byte in `Inode.ForeignLocks`; 0 for a byte outside QEMU's layout.
+    let lockBit (lockByte: int) : int =
+        if lockByte >= 100 && lockByte <= 103 then
+            1 <<< (lockByte - 100)
+        elif lockByte >= 200 && lockByte <= 203 then
+            16 <<< (lockByte - 200)
+        else
+            0
+
+    let private update path change world =
+        match world.Paths.TryFind path with
+        | Some id -> { world with Inodes = world.Inodes.Add(id, change world.Inodes[id]) }
+        | None -> world
+
+    /// The world after a move. A move that names no file changes nothing.
+    let apply (move: Move) (world: World) : World =
+        match move with
+        | Move.Chmod(path, mode) -> update path (fun f -> { f with Mode = mode }) world
+        | Move.Rename(from, target) ->
+            match world.Paths.TryFind from with
+            | Some id -> { world with Paths = world.Paths.Remove(from).Add(target, id) }
+            | None -> world
+        | Move.Unlink path -> { world with Paths = world.Paths.Remove path }
+        | Move.TakeLock(path, b) ->
+            update path (fun f -> { f with ForeignLocks = f.ForeignLocks ||| lockBit b }) world
+        | Move.DropLock(path, b) ->
+            update path (fun f -> { f with ForeignLocks = f.ForeignLocks &&& ~~~(lockBit b) }) world
