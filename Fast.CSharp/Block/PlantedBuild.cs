@@ -1,4 +1,4 @@
-// Says whether this build can switch on planted bugs, so that a program can refuse to ship with them.
+// Says whether this build can switch on planted bugs, so that no program ships with them.
 namespace Ashlar.Block;
 
 /// <summary>What kind of build of the engine this is.</summary>

@@ -1,9 +1,49 @@
 /// The one test executable: each room's list is named here, once.
 module Ashlar.Conformance.Tests.Program
 
+open System
+open System.IO
 open Expecto
+open Expecto.Impl
 
-let all = testList "ashlar" [ PackagesTests.tests ]
+/// The tests of a Release build: everything except the hunt for planted bugs.
+let clean = [ PackagesTests.tests; Tidy.Tests.all ]
+
+/// The tests of a Planted build: only those that switch a planted bug on.
+let planted: Test list = []
+
+let all =
+    testList
+        "ashlar"
+        (if Ashlar.Block.PlantedBuild.IsPresent then
+             planted
+         else
+             clean)
+
+/// Writes the counts where build.fsx asks for them, to be summed over both configurations.
+let private writeSummary (summary: TestRunSummary) =
+    match Environment.GetEnvironmentVariable "ASHLAR_TEST_SUMMARY" with
+    | null
+    | "" -> ()
+    | path ->
+        let nameOf (test: FlatTest) = String.concat "." test.name
+
+        let skipped =
+            summary.results
+            |> List.choose (fun (test, result) ->
+                match result.result with
+                | Ignored reason -> Some $"skipped {nameOf test}: {reason}"
+                | _ -> None)
+
+        let count (tests: _ list) = tests.Length
+
+        File.WriteAllLines(
+            path,
+            $"passed {count summary.passed}"
+            :: $"failed {count summary.failed + count summary.errored}"
+            :: skipped
+        )
 
 [<EntryPoint>]
-let main arguments = runTestsWithCLIArgs [] arguments all
+let main arguments =
+    runTestsWithCLIArgs [ Append_Summary_Handler(SummaryHandler writeSummary) ] arguments all

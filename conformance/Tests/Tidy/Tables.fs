@@ -1,0 +1,33 @@
+/// The generated tables: what the programs can do stands in docs/tables, and nowhere by hand.
+/// `dotnet fsi build.fsx tables` writes them; each maker of names is listed here, once.
+module Ashlar.Conformance.Tests.Tidy.Tables
+
+open System.IO
+open Expecto
+open Ashlar.Conformance.Tests.Tidy.Repository
+
+/// A table: its file, and the names that it must have a row for.
+type private Table = { Path: string; Names: unit -> string list }
+
+let private tables: Table list = []
+
+/// A row begins with its name, in backquotes.
+let private missing table =
+    let full = Path.Combine(root, table.Path)
+    let lines = if File.Exists full then File.ReadAllLines full else [||]
+
+    table.Names()
+    |> List.filter (fun name ->
+        not (lines |> Array.exists (fun line -> line.StartsWith $"| `{name}` |")))
+    |> List.map (fun name -> {
+        Place = table.Path
+        Line = 1
+        What = $"no row for {name}; run `dotnet fsi build.fsx tables`"
+    })
+
+let tests =
+    testList "tables" [
+        test "every lane and every planted bug has a row in its generated table" {
+            tables |> List.collect missing |> expectNone "Rows missing"
+        }
+    ]
