@@ -1,100 +1,419 @@
 /// The one door for a person and for CI: `dotnet fsi build.fsx TARGET`.
 /// Plain F#, no packages, so that it runs on a machine that has only the SDK and git.
+/// It is not a place for logic: what can be a test or a command of ashlar-conform is one.
 open System
 open System.Diagnostics
 open System.IO
+open System.Runtime.InteropServices
+open System.Security.Cryptography
+open System.Text.RegularExpressions
 
-let rootDirectory = __SOURCE_DIRECTORY__
+let root = __SOURCE_DIRECTORY__
 
-/// Runs a program with inherited streams and returns its exit code.
-let run (program: string) (arguments: string list) =
-    let info = ProcessStartInfo(program, arguments, WorkingDirectory = rootDirectory)
-    use child = Process.Start info
+// ---- Processes ----
+
+/// The SDK that runs this script, so that a second one on the PATH cannot mix in.
+let dotnet =
+    match Environment.GetEnvironmentVariable "DOTNET_HOST_PATH" with
+    | null
+    | "" -> "dotnet"
+    | path -> path
+
+let mutable private current: Process option = None
+
+/// Ctrl-C and a polite kill end the child and everything under it before they end the build.
+let private signals =
+    [ PosixSignal.SIGINT, 130; PosixSignal.SIGTERM, 143; PosixSignal.SIGHUP, 129 ]
+    |> List.map (fun (signal, code) ->
+        PosixSignalRegistration.Create(
+            signal,
+            fun _ ->
+                current
+                |> Option.iter (fun child ->
+                    try
+                        child.Kill(entireProcessTree = true)
+                    with _ ->
+                        ())
+
+                exit code
+        ))
+
+let private start (info: ProcessStartInfo) (read: Process -> 'text) =
+    info.WorkingDirectory <- root
+
+    use child =
+        try
+            Process.Start info
+        with error ->
+            eprintfn "%s does not start: %s" info.FileName error.Message
+            exit 127
+
+    current <- Some child
+    let text = read child
     child.WaitForExit()
-    child.ExitCode
+    current <- None
+    child.ExitCode, text
 
-/// Runs a program and stops the build with its exit code when that is not zero.
-let must program arguments =
-    let code = run program arguments
+/// Runs a program on our own streams and returns its exit code.
+let run (program: string) (arguments: string list) =
+    start (ProcessStartInfo(program, arguments)) ignore |> fst
 
-    if code <> 0 then
-        eprintfn "failed (%d): %s %s" code program (String.concat " " arguments)
-        exit code
-
-/// Runs a program and returns what it printed, or nothing when it failed.
+/// Runs a program and returns its exit code with all it printed.
 let capture (program: string) (arguments: string list) =
     let info =
         ProcessStartInfo(
             program,
             arguments,
-            WorkingDirectory = rootDirectory,
-            RedirectStandardOutput = true
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
         )
 
-    use child = Process.Start info
-    let text = child.StandardOutput.ReadToEnd()
-    child.WaitForExit()
-    if child.ExitCode = 0 then text else ""
+    start info (fun child ->
+        let errors = child.StandardError.ReadToEndAsync()
+        child.StandardOutput.ReadToEnd() + errors.Result)
+
+let private stop program arguments code =
+    eprintfn "failed with exit code %d: %s %s" code program (String.concat " " arguments)
+    exit code
+
+/// Runs a program; a failure ends the build with the program's own exit code.
+let must program arguments =
+    match run program arguments with
+    | 0 -> ()
+    | code -> stop program arguments code
+
+/// As `must`, but silent unless it fails.
+let mustQuietly program arguments =
+    match capture program arguments with
+    | 0, _ -> ()
+    | code, text ->
+        eprintf "%s" text
+        stop program arguments code
+
+let isOnPath program =
+    (Environment.GetEnvironmentVariable "PATH").Split Path.PathSeparator
+    |> Array.exists (fun directory -> File.Exists(Path.Combine(directory, program)))
+
+let withDefault (name: string) (value: string) arguments =
+    if List.contains name arguments then
+        arguments
+    else
+        name :: value :: arguments
+
+// ---- What must be there before anything else ----
 
 /// The first enabled feed of the machine's own NuGet configuration.
-let machineFeed () =
-    capture "dotnet" [ "nuget"; "list"; "source"; "--format"; "Short" ]
-    |> _.Split('\n')
-    |> Array.tryPick (fun line ->
-        if line.StartsWith "E " then
-            Some(line.Substring(2).Trim())
-        else
-            None)
+let private machineFeed () =
+    let sources =
+        (capture dotnet [ "nuget"; "list"; "source"; "--format"; "Short" ] |> snd).Split '\n'
+        |> Array.filter _.StartsWith("E ")
+        |> Array.map _.Substring(2).Trim()
 
-/// Tools and packages. Paket expands %NUGET_FEED%, so no registry is named in the repository.
-let bootstrap () =
-    if isNull (Environment.GetEnvironmentVariable "NUGET_FEED") then
+    sources |> Array.tryFind _.StartsWith("http") |> Option.orElse (Array.tryHead sources)
+
+/// Paket expands %NUGET_FEED% in its list and its lock: no registry is named in the repository.
+let private setFeed () =
+    if String.IsNullOrEmpty(Environment.GetEnvironmentVariable "NUGET_FEED") then
         match machineFeed () with
         | Some feed -> Environment.SetEnvironmentVariable("NUGET_FEED", feed)
         | None ->
-            eprintfn "No NuGet source is enabled on this machine (dotnet nuget list source)."
+            eprintfn "No NuGet source is enabled here. See: dotnet nuget list source"
             exit 1
 
-    must "dotnet" [ "tool"; "restore"; "--verbosity"; "quiet" ]
-    must "dotnet" [ "paket"; "restore" ]
+/// Tools and packages.
+let bootstrap () =
+    setFeed ()
+    mustQuietly dotnet [ "tool"; "restore" ]
+    mustQuietly dotnet [ "paket"; "restore" ]
 
-let build configuration =
-    must "dotnet" [ "build"; "Ashlar.slnx"; "-c"; configuration; "-v"; "quiet"; "--nologo" ]
+/// Programs that some tests drive, with the package of Debian and Ubuntu that holds each.
+let private systemPrograms = [ "qemu-img", "qemu-utils"; "qemu-io", "qemu-utils" ]
 
-let tests configuration =
-    run "dotnet" [
-        $"conformance/Tests/bin/{configuration}/net10.0/ashlar-tests.dll"
-        "--no-spinner"
-    ]
+let private missingPackages () =
+    systemPrograms |> List.filter (fst >> isOnPath >> not) |> List.map snd |> List.distinct
+
+/// Installs missing system programs where that is ours to do. Never a failure: a test that needs
+/// one counts as skipped, by name.
+let installSystemPrograms () =
+    match missingPackages () with
+    | [] -> ()
+    | packages ->
+        let mayInstall =
+            Environment.UserName = "root" && File.Exists "/etc/debian_version" && isOnPath "apt-get"
+
+        if mayInstall then
+            printfn "Installing %s" (String.concat " " packages)
+            Environment.SetEnvironmentVariable("DEBIAN_FRONTEND", "noninteractive")
+            let patiently = [ "-qq"; "-o"; "DPkg::Lock::Timeout=120" ]
+            let install = patiently @ [ "install"; "-y"; "--no-install-recommends" ] @ packages
+
+            if capture "apt-get" install |> fst <> 0 then
+                capture "apt-get" (patiently @ [ "update" ]) |> ignore
+                capture "apt-get" install |> ignore
+
+        match missingPackages () with
+        | [] -> ()
+        | packages ->
+            printfn "Some tests will be skipped. To run them all, first:"
+            printfn "    sudo apt-get install %s" (String.concat " " packages)
+
+let private compile (what: string) (configuration: string) (more: string list) =
+    must
+        dotnet
+        ([ "build"; what; "-c"; configuration; "--nologo"; "-v"; "quiet"; "--tl:off" ] @ more)
+
+let buildRelease () =
+    bootstrap ()
+    compile "Ashlar.slnx" "Release" []
+
+/// The configuration whose engine carries switchable bugs: only the tests that hunt them need it.
+let buildPlanted () =
+    compile "conformance/Tests/Ashlar.Conformance.Tests.fsproj" "Planted" [ "--no-restore" ]
+
+let conformProgram = "conformance/Cli/bin/Release/net10.0/ashlar-conform.dll"
+
+// ---- Tests, counted over every executable ----
+
+type Count = { Passed: int; Failed: int; Skipped: string list }
+
+let nothing = { Passed = 0; Failed = 0; Skipped = [] }
+
+let add a b = {
+    Passed = a.Passed + b.Passed
+    Failed = a.Failed + b.Failed
+    Skipped = a.Skipped @ b.Skipped
+}
+
+/// Reads what a test executable wrote: `passed N`, `failed N`, then a `skipped NAME` per test.
+let private readSummary (path: string) =
+    (nothing, File.ReadAllLines path)
+    ||> Array.fold (fun count line ->
+        match line.Split(' ', 2) with
+        | [| "passed"; number |] -> { count with Passed = int number }
+        | [| "failed"; number |] -> { count with Failed = int number }
+        | [| "skipped"; name |] -> { count with Skipped = count.Skipped @ [ name ] }
+        | _ -> count)
+
+/// Runs the test executable of a configuration. One that dies without a summary, or that fails
+/// without naming a test, counts as one failure.
+let runTests (configuration: string) (arguments: string list) =
+    let summary = Path.GetTempFileName()
+
+    try
+        File.Delete summary
+        Environment.SetEnvironmentVariable("ASHLAR_TEST_SUMMARY", summary)
+        let program = $"conformance/Tests/bin/{configuration}/net10.0/ashlar-tests.dll"
+
+        let plain =
+            if Console.IsOutputRedirected then
+                [ "--colours"; "0" ]
+            else
+                []
+
+        let code = run dotnet (program :: "--no-spinner" :: plain @ arguments)
+        let count = if File.Exists summary then readSummary summary else nothing
+
+        if code <> 0 && count.Failed = 0 then
+            eprintfn "%s ended with exit code %d and no failed test" program code
+            { count with Failed = 1 }
+        else
+            count
+    finally
+        File.Delete summary
+
+/// Each formatter in check mode, counted as a test.
+let checkFormat () =
+    let formatter name arguments =
+        match capture dotnet arguments with
+        | 0, _ -> { nothing with Passed = 1 }
+        | _, text ->
+            printf "%s" text
+            printfn "%s is not satisfied; `dotnet fsi build.fsx format` repairs it." name
+            { nothing with Failed = 1 }
+
+    add
+        (formatter "Fantomas" [ "fantomas"; "--check"; "." ])
+        (formatter "CSharpier" [ "csharpier"; "check"; "." ])
+
+/// Prints the count as the last line and returns the exit code.
+let report count =
+    // A test executable ends by resetting its colours without ending the line.
+    printfn ""
+
+    for name in count.Skipped do
+        printfn "skipped: %s" name
+
+    let skipped =
+        if count.Skipped.IsEmpty then
+            ""
+        else
+            $", {count.Skipped.Length} skipped"
+
+    printfn "%d passed, %d failed%s" count.Passed count.Failed skipped
+    if count.Failed = 0 && count.Passed > 0 then 0 else 1
+
+let testBoth arguments =
+    installSystemPrograms ()
+    buildRelease ()
+    buildPlanted ()
+    add (runTests "Release" arguments) (runTests "Planted" arguments)
+
+// ---- Targets ----
 
 let conform arguments =
-    bootstrap ()
-    build "Release"
-    let program = "conformance/Cli/bin/Release/net10.0/ashlar-conform.dll"
-    run "dotnet" (program :: "run" :: arguments)
+    buildRelease ()
+    run dotnet (conformProgram :: "run" :: arguments)
 
-let test () =
+let test arguments = report (testBoth arguments)
+
+let check _ =
+    buildRelease ()
+    let format = checkFormat ()
+    report (add format (runTests "Release" [ "--filter"; "ashlar.tidy" ]))
+
+let ci _ =
     bootstrap ()
-    build "Release"
-    tests "Release"
+    let format = checkFormat ()
+    report (add format (testBoth []))
+
+/// A seed nobody chose, printed so that anybody can choose it again.
+let fuzz arguments =
+    buildRelease ()
+    let seed = RandomNumberGenerator.GetInt32 Int32.MaxValue
+
+    let arguments =
+        arguments
+        |> withDefault "--seconds" "600"
+        |> withDefault "--lane" "soak"
+        |> withDefault "--seed" (string seed)
+
+    printfn "ashlar-conform run %s" (String.concat " " arguments)
+    run dotnet (conformProgram :: "run" :: arguments)
+
+let bench arguments =
+    buildRelease ()
+    let arguments = withDefault "--filter" "*" arguments
+    run dotnet ("conformance/Benchmarks/bin/Release/net10.0/ashlar-bench.dll" :: arguments)
+
+let publish _ =
+    bootstrap ()
+    let project = "conformance/Cli/Ashlar.Conformance.Cli.fsproj"
+
+    must dotnet [ "publish"; project; "-c"; "Release"; "-o"; "out/bin"; "-v"; "quiet"; "--nologo" ]
+
+    printfn "out/bin/ashlar-conform"
+    0
+
+let format _ =
+    bootstrap ()
+    must dotnet [ "fantomas"; "." ]
+    run dotnet [ "csharpier"; "format"; "." ]
+
+/// Writes docs/tables from what the programs say of themselves.
+let tables _ =
+    buildRelease ()
+    run dotnet [ conformProgram; "tables"; "docs/tables" ]
+
+/// Resolves paket.dependencies anew. Some feeds do not tell a package's dependencies, so NuGet
+/// downloads the closure first and Paket resolves against that folder.
+let lock _ =
+    setFeed ()
+    mustQuietly dotnet [ "tool"; "restore" ]
+    let scratch = Directory.CreateTempSubdirectory("ashlar-lock-").FullName
+
+    let packages =
+        File.ReadAllLines(Path.Combine(root, "paket.dependencies"))
+        |> Seq.map (fun line -> Regex.Match(line, @"^nuget (\S+) (?:~>|=) (\S+)$"))
+        |> Seq.filter _.Success
+        |> Seq.map (fun m ->
+            let version = m.Groups[2].Value
+            let floating = if m.Value.Contains "~>" then $"{version}.*" else version
+            $"""<PackageReference Include="{m.Groups[1].Value}" Version="{floating}" />""")
+        |> String.concat "\n"
+
+    let project = Path.Combine(scratch, "closure.csproj")
+
+    File.WriteAllText(
+        project,
+        $"""<Project Sdk="Microsoft.NET.Sdk"><PropertyGroup>
+        <TargetFramework>net10.0</TargetFramework>
+        <RestoreEnablePackagePruning>false</RestoreEnablePackagePruning>
+        </PropertyGroup><ItemGroup>{packages}</ItemGroup></Project>"""
+    )
+
+    let cache = Path.Combine(scratch, "cache")
+    mustQuietly dotnet [ "restore"; project; "--packages"; cache ]
+
+    for package in Directory.GetFiles(cache, "*.nupkg", SearchOption.AllDirectories) do
+        File.Copy(package, Path.Combine(scratch, Path.GetFileName package))
+
+    Environment.SetEnvironmentVariable("NUGET_FEED", scratch)
+    mustQuietly dotnet [ "paket"; "update"; "--no-install" ]
+    let lockFile = Path.Combine(root, "paket.lock")
+    let text = Regex.Replace(File.ReadAllText lockFile, "remote: .*", "remote: %NUGET_FEED%")
+    File.WriteAllText(lockFile, text)
+    Directory.Delete(scratch, recursive = true)
+    0
+
+/// Removes what a build leaves, beside project files and at the root, and nothing else.
+let clean _ =
+    let beside =
+        Directory.EnumerateFiles(root, "*.??proj", SearchOption.AllDirectories)
+        |> Seq.collect (fun project ->
+            let directory = Path.GetDirectoryName project
+            [ Path.Combine(directory, "bin"); Path.Combine(directory, "obj") ])
+
+    let atRoot =
+        [ "out"; "paket-files"; ".paket"; "BenchmarkDotNet.Artifacts" ]
+        |> Seq.map (fun name -> Path.Combine(root, name))
+
+    for directory in Seq.append beside atRoot |> Seq.toList do
+        if Directory.Exists directory then
+            Directory.Delete(directory, recursive = true)
+
+    0
+
+let targets = [
+    "conform",
+    "check the engine against the oracle on real files; --html FILE writes a page",
+    conform
+    "test", "every test, in the configurations Release and Planted", test
+    "check", "formats and house rules, with the traceability of requirements", check
+    "fuzz", "a long run from a fresh seed; --seconds N, --lane NAME, --seed N", fuzz
+    "bench", "the benchmarks, Fast against Reference; --filter GLOB", bench
+    "publish", "put ashlar-conform under out/bin", publish
+    "clean", "remove everything a build leaves", clean
+    "build",
+    "restore and build Release, nothing more",
+    (fun _ ->
+        buildRelease ()
+        0)
+    "format", "lay out every source file as `check` wants it", format
+    "tables", "write docs/tables from what the programs say of themselves", tables
+    "lock", "resolve paket.dependencies anew and write paket.lock", lock
+    "ci", "what .ci/run runs: test with the format checks", ci
+]
 
 let help () =
-    printfn "dotnet fsi build.fsx TARGET"
+    printfn "dotnet fsi build.fsx TARGET [ARGUMENTS]"
     printfn ""
-    printfn "  help     this text"
-    printfn "  build    restore and build Release"
-    printfn "  conform  build, then check the engine against the oracle on real files"
-    printfn "  test     every test"
+
+    for name, sentence, _ in targets do
+        printfn "  %-9s%s" name sentence
+
+    printfn "  %-9s%s" "help" "this text"
+
+Environment.SetEnvironmentVariable("DOTNET_NOLOGO", "1")
+Environment.SetEnvironmentVariable("DOTNET_CLI_TELEMETRY_OPTOUT", "1")
+Environment.SetEnvironmentVariable("DOTNET_CLI_UI_LANGUAGE", "en")
 
 match List.tail (List.ofArray fsi.CommandLineArgs) with
 | []
 | [ "help" ] -> help ()
-| [ "build" ] ->
-    bootstrap ()
-    build "Release"
-| "conform" :: arguments -> exit (conform arguments)
-| [ "test" ] -> exit (test ())
-| other ->
-    eprintfn "Unknown target: %s" (String.concat " " other)
-    help ()
-    exit 2
+| name :: arguments ->
+    match targets |> List.tryFind (fun (target, _, _) -> target = name) with
+    | Some(_, _, target) -> exit (target arguments)
+    | None ->
+        eprintfn "Unknown target: %s" name
+        help ()
+        exit 2
