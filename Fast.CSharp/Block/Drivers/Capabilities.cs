@@ -1,0 +1,85 @@
+// What a driver's data path can do. A driver implements the interfaces it supports; an absent interface means
+// the operation is refused. Callers are BlockEdge and BlockBackend, which have checked permission and sign.
+using System;
+using System.Threading.Tasks;
+
+namespace Ashlar.Block;
+
+/// <summary>How a write is meant.</summary>
+[Flags]
+public enum BlockWriteFlags
+{
+    None = 0,
+
+    /// <summary>The guest-visible content stays as it is, so WU is enough (copy-on-read).</summary>
+    Unchanged = 1,
+
+    /// <summary>Durable before the completion.</summary>
+    ForceUnitAccess = 2,
+
+    /// <summary>A zero write may deallocate.</summary>
+    MayUnmap = 4,
+}
+
+/// <summary>Reads guest bytes. Beyond the node's end it gives zeroes. Null means success.</summary>
+public interface IBlockReader
+{
+    ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer);
+}
+
+/// <summary>Writes guest bytes. Only a caller with RZ writes beyond the end, which grows the node.</summary>
+public interface IBlockWriter
+{
+    ValueTask<BlockError?> WriteAsync(
+        long offsetBytes,
+        ReadOnlyMemory<byte> buffer,
+        BlockWriteFlags flags
+    );
+}
+
+/// <summary>Makes a range read as zeroes.</summary>
+public interface IZeroWriter
+{
+    ValueTask<BlockError?> WriteZeroesAsync(
+        long offsetBytes,
+        long lengthBytes,
+        BlockWriteFlags flags
+    );
+}
+
+/// <summary>Makes completed writes durable, in this node only; the caller of the node's own children.</summary>
+public interface IFlusher
+{
+    ValueTask<BlockError?> FlushAsync();
+}
+
+/// <summary>Changes the node's length (BLK-SIZE-003, -004).</summary>
+public interface ITruncater
+{
+    ValueTask<BlockError?> TruncateAsync(long lengthBytes);
+}
+
+/// <summary>Asks a server for an export; supplied by the embedder (BLK-OPEN-015, BLK-RO-020).</summary>
+public interface IRemoteExportConnector
+{
+    /// <summary>Null and an export, or the refusal with QEMU's text.</summary>
+    BlockError? Connect(RemoteExportAddress address, out RemoteExport? export);
+}
+
+/// <summary>Where a remote export is: exactly one of path or host is set; the export name may be empty.</summary>
+public sealed record RemoteExportAddress(string? Path, string? Host, string? Port, string Export);
+
+/// <summary>
+/// A connection to a remote export. It implements the capability interfaces it has; the nbd driver passes
+/// requests on to them.
+/// </summary>
+public abstract class RemoteExport : IDisposable
+{
+    /// <summary>The server's length in bytes.</summary>
+    public abstract long LengthBytes { get; }
+
+    /// <summary>True when the server refuses writing.</summary>
+    public abstract bool IsReadOnly { get; }
+
+    public abstract void Dispose();
+}

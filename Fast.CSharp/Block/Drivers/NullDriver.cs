@@ -1,0 +1,18 @@
+// null-co: reads as zeroes, forgets writes.
+namespace Ashlar.Block;
+
+/// <summary>The protocol driver <c>null-co</c> (BLK-DATA-008).</summary>
+public sealed partial class NullDriver : BlockDriver
+{
+    /// <summary>QEMU's length when the option <c>size</c> is absent.</summary>
+    internal const long DefaultSizeBytes = 1L << 30;
+
+    internal NullDriver(DriverDescriptor descriptor)
+        : base(descriptor) { }
+
+    /// <summary>The option <c>size</c> in bytes.</summary>
+    internal long SizeBytes { get; private set; } = DefaultSizeBytes;
+
+    /// <inheritdoc/>
+    public override long LengthBytes => SizeBytes;
+}

@@ -1,0 +1,120 @@
+// How a parent's requests reach the child: the always-on permission guard, then the child's capability.
+using System;
+using System.Diagnostics;
+using System.Threading.Tasks;
+
+namespace Ashlar.Block;
+
+public sealed partial class BlockEdge
+{
+    /// <summary>Reads from the child; beyond its end there are zeroes. Offsets and lengths in bytes.</summary>
+    public ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer)
+    {
+        Debug.Assert(offsetBytes >= 0);
+        return ChildNode!.Driver is IBlockReader reader
+            ? reader.ReadAsync(offsetBytes, buffer)
+            : new(Unsupported("read", offsetBytes));
+    }
+
+    /// <summary>Writes to the child. Needs W, or WU for an unchanged write; RZ beyond its end.</summary>
+    public ValueTask<BlockError?> WriteAsync(
+        long offsetBytes,
+        ReadOnlyMemory<byte> buffer,
+        BlockWriteFlags flags = BlockWriteFlags.None
+    )
+    {
+        BlockError? refusal = GuardWrite(offsetBytes, buffer.Length, flags);
+        if (refusal is not null)
+        {
+            return new(refusal);
+        }
+        return ChildNode!.Driver is IBlockWriter writer
+            ? writer.WriteAsync(offsetBytes, buffer, flags)
+            : new(Unsupported("write", offsetBytes));
+    }
+
+    /// <summary>Makes a range of the child read as zeroes. Permissions as for a write.</summary>
+    public ValueTask<BlockError?> WriteZeroesAsync(
+        long offsetBytes,
+        long lengthBytes,
+        BlockWriteFlags flags = BlockWriteFlags.None
+    )
+    {
+        BlockError? refusal = GuardWrite(offsetBytes, lengthBytes, flags);
+        if (refusal is not null)
+        {
+            return new(refusal);
+        }
+        return ChildNode!.Driver is IZeroWriter writer
+            ? writer.WriteZeroesAsync(offsetBytes, lengthBytes, flags)
+            : new(Unsupported("write zeroes", offsetBytes));
+    }
+
+    /// <summary>Flushes the child and what is below it; a driver without caches has nothing to do.</summary>
+    public ValueTask<BlockError?> FlushAsync() =>
+        ChildNode!.Driver is IFlusher flusher ? flusher.FlushAsync() : default;
+
+    /// <summary>Sets the child's length in bytes. Needs RZ.</summary>
+    public ValueTask<BlockError?> TruncateAsync(long lengthBytes)
+    {
+        if ((Perm & BlockPermissions.Resize) == 0)
+        {
+            return new(Missing("resize", 0));
+        }
+        return ChildNode!.Truncate(lengthBytes);
+    }
+
+    // BLK-DATA-001 below the roots: a driver that writes without the permission is a defect of ours, and it
+    // is refused in every build rather than asserted in one.
+    private BlockError? GuardWrite(long offsetBytes, long lengthBytes, BlockWriteFlags flags)
+    {
+        Debug.Assert(
+            offsetBytes >= 0 && lengthBytes >= 0 && offsetBytes <= long.MaxValue - lengthBytes
+        );
+        BlockPermissions needed =
+            (flags & BlockWriteFlags.Unchanged) != 0
+                ? BlockPermissions.Write | BlockPermissions.WriteUnchanged
+                : BlockPermissions.Write;
+        if ((Perm & needed) == 0)
+        {
+            return Missing("write", offsetBytes);
+        }
+        bool grows = offsetBytes + lengthBytes > ChildNode!.LengthBytes;
+        if (grows && (Perm & BlockPermissions.Resize) == 0)
+        {
+            return Missing("resize", offsetBytes);
+        }
+        return null;
+    }
+
+    private BlockError Missing(string permission, long offsetBytes) =>
+        new(
+            BlockErrorKind.Permission,
+            $"Operation not permitted: '{Name}' child of {DescribeParent()} lacks the {permission} permission"
+        )
+        {
+            NodeName = ChildNode!.Name,
+            OffsetBytes = offsetBytes,
+        };
+
+    private BlockError Unsupported(string operation, long offsetBytes) =>
+        new(
+            BlockErrorKind.NotSupported,
+            $"Operation not supported: {operation} on '{ChildNode!.Name}'"
+        )
+        {
+            NodeName = ChildNode.Name,
+            OffsetBytes = offsetBytes,
+        };
+
+    /// <summary>How texts name the party that holds this edge (BLK-PERM-005).</summary>
+    internal string DescribeParent()
+    {
+        if (ParentNode is not null)
+        {
+            return $"node '{ParentNode.Name}'";
+        }
+        string? name = ParentBackend!.Name;
+        return name is null ? "an unnamed block device" : $"block device '{name}'";
+    }
+}

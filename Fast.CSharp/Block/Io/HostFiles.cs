@@ -1,0 +1,116 @@
+// The seam to the host's files: what the file driver needs of a descriptor, errors as values.
+// The implementations (Linux, memory) are beside this file. Spec: spec/block/file.md.
+using System;
+
+namespace Ashlar.Block;
+
+/// <summary>Linux error numbers, as the host reports them; 0 means success.</summary>
+public enum HostErrno
+{
+    None = 0,
+    NotPermitted = 1,
+    NoEntry = 2,
+    Io = 5,
+    BadDescriptor = 9,
+    TryAgain = 11,
+    NoMemory = 12,
+    AccessDenied = 13,
+    Busy = 16,
+    NotDirectory = 20,
+    IsDirectory = 21,
+    Invalid = 22,
+    TooManyFiles = 24,
+    TextBusy = 26,
+    FileTooBig = 27,
+    NoSpace = 28,
+    ReadOnlyFileSystem = 30,
+    NameTooLong = 36,
+    TooManyLinks = 40,
+    NotSupported = 95,
+    Stale = 116,
+}
+
+/// <summary>Which file a descriptor leads to, whatever its name is now (BLK-FILE-005).</summary>
+public readonly record struct FileIdentity(ulong Device, ulong Inode);
+
+/// <summary>Opens host files. Called by the control thread only.</summary>
+public interface IHostFiles
+{
+    /// <summary>
+    /// Opens an existing regular file or block device by name, read-only or read-write, and never creates.
+    /// The path is used as given (BLK-FILE-020). On success <paramref name="file"/> is not null.
+    /// </summary>
+    HostErrno Open(string path, bool writable, out HostFile? file);
+}
+
+/// <summary>
+/// One open descriptor. Offsets and lengths are bytes; a short transfer is retried inside, a read beyond the
+/// end of the file gives zeroes, a write beyond it extends the file.
+/// </summary>
+public abstract class HostFile : IDisposable
+{
+    /// <summary>Device and inode, fixed at open.</summary>
+    public abstract FileIdentity Identity { get; }
+
+    /// <summary>The file's length in bytes now; -1 when the host does not tell.</summary>
+    public abstract long Length { get; }
+
+    /// <summary>The descriptor's mode, from F_GETFL where there is a kernel to ask.</summary>
+    public abstract bool IsWritable { get; }
+
+    public abstract HostErrno Read(long offsetBytes, Span<byte> buffer);
+
+    public abstract HostErrno Write(long offsetBytes, ReadOnlySpan<byte> buffer);
+
+    /// <summary>Makes the range read as zeroes; the file grows when the range ends beyond it.</summary>
+    public abstract HostErrno WriteZeroes(long offsetBytes, long lengthBytes);
+
+    /// <summary>Makes completed writes durable.</summary>
+    public abstract HostErrno Flush();
+
+    /// <summary>Sets the length; new bytes read as zeroes.</summary>
+    public abstract HostErrno Truncate(long lengthBytes);
+
+    /// <summary>Takes a shared lock owned by this open file description on one byte (BLK-FILE-010).</summary>
+    public abstract HostErrno LockShared(int byteOffset);
+
+    /// <summary>Gives one byte's lock up; not held is fine.</summary>
+    public abstract void Unlock(int byteOffset);
+
+    /// <summary>True when another open file description holds a lock on the byte (BLK-FILE-011).</summary>
+    public abstract bool IsLockedByOthers(int byteOffset);
+
+    public abstract void Dispose();
+}
+
+/// <summary>The host's texts for error numbers, as strerror of the GNU C library has them.</summary>
+public static class HostErrnoText
+{
+    /// <summary>The text of an error number.</summary>
+    public static string Of(HostErrno errno) =>
+        errno switch
+        {
+            HostErrno.None => "Success",
+            HostErrno.NotPermitted => "Operation not permitted",
+            HostErrno.NoEntry => "No such file or directory",
+            HostErrno.Io => "Input/output error",
+            HostErrno.BadDescriptor => "Bad file descriptor",
+            HostErrno.TryAgain => "Resource temporarily unavailable",
+            HostErrno.NoMemory => "Cannot allocate memory",
+            HostErrno.AccessDenied => "Permission denied",
+            HostErrno.Busy => "Device or resource busy",
+            HostErrno.NotDirectory => "Not a directory",
+            HostErrno.IsDirectory => "Is a directory",
+            HostErrno.Invalid => "Invalid argument",
+            HostErrno.TooManyFiles => "Too many open files",
+            HostErrno.TextBusy => "Text file busy",
+            HostErrno.FileTooBig => "File too large",
+            HostErrno.NoSpace => "No space left on device",
+            HostErrno.ReadOnlyFileSystem => "Read-only file system",
+            HostErrno.NameTooLong => "File name too long",
+            HostErrno.TooManyLinks => "Too many levels of symbolic links",
+            HostErrno.NotSupported => "Operation not supported",
+            HostErrno.Stale => "Stale file handle",
+            _ => "Unknown error " + (int)errno,
+        };
+}
