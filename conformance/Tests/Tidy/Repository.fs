@@ -130,4 +130,4 @@ let expectNone (rule: string) (offences: Offence list) =
 
     if not offences.IsEmpty then
         let text = String.concat "\n" lines
-        failtest $"{rule} ({offences.Length} found)\n{text}"
+        failtestNoStack $"{rule} ({offences.Length} found)\n{text}"
