@@ -19,24 +19,33 @@ let dotnet =
     | "" -> "dotnet"
     | path -> path
 
+[<DllImport("libc", EntryPoint = "kill")>]
+extern int private sendSignal(int processId, int signal)
+
+let private sigterm = 15
+
 let mutable private current: Process option = None
+let mutable private stopped: int option = None
 
-/// Ctrl-C and a polite kill end the child and everything under it before they end the build.
-let private signals =
-    [ PosixSignal.SIGINT, 130; PosixSignal.SIGTERM, 143; PosixSignal.SIGHUP, 129 ]
-    |> List.map (fun (signal, code) ->
-        PosixSignalRegistration.Create(
-            signal,
-            fun _ ->
-                current
-                |> Option.iter (fun child ->
-                    try
-                        child.Kill(entireProcessTree = true)
-                    with _ ->
-                        ())
+/// The first signal lets the child end in its own way: Ctrl-C has reached it already, anything
+/// else is passed on. The second one kills it with everything under it.
+let private onSignal isFromTerminal code (context: PosixSignalContext) =
+    context.Cancel <- true
 
-                exit code
-        ))
+    match current, stopped with
+    | None, _ -> exit code
+    | Some child, Some _ -> child.Kill(entireProcessTree = true)
+    | Some child, None ->
+        if not isFromTerminal then
+            sendSignal (child.Id, sigterm) |> ignore
+
+    stopped <- Some code
+
+let private signals = [
+    PosixSignalRegistration.Create(PosixSignal.SIGINT, onSignal true 130)
+    PosixSignalRegistration.Create(PosixSignal.SIGTERM, onSignal false 143)
+    PosixSignalRegistration.Create(PosixSignal.SIGHUP, onSignal false 129)
+]
 
 let private start (info: ProcessStartInfo) (read: Process -> 'text) =
     info.WorkingDirectory <- root
@@ -52,6 +61,7 @@ let private start (info: ProcessStartInfo) (read: Process -> 'text) =
     let text = read child
     child.WaitForExit()
     current <- None
+    stopped |> Option.iter exit
     child.ExitCode, text
 
 /// Runs a program on our own streams and returns its exit code.
@@ -292,8 +302,9 @@ let fuzz arguments =
 
 let bench arguments =
     buildRelease ()
+    let program = "Ashlar.Conformance.Benchmarks.dll"
     let arguments = withDefault "--filter" "*" arguments
-    run dotnet ("conformance/Benchmarks/bin/Release/net10.0/ashlar-bench.dll" :: arguments)
+    run dotnet ($"conformance/Benchmarks/bin/Release/net10.0/{program}" :: arguments)
 
 let publish _ =
     bootstrap ()
