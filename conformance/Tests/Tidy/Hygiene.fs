@@ -8,9 +8,16 @@ open Ashlar.Conformance.Tests.Tidy.Repository
 
 // The patterns are put together from parts, so that this file does not break its own rules.
 
+/// The host of the feed that build.fsx found on this machine.
+let private feedHosts =
+    match Uri.TryCreate(Environment.GetEnvironmentVariable "NUGET_FEED", UriKind.Absolute) with
+    | true, (NonNull feed) when feed.Host <> "" -> [ Regex.Escape feed.Host ]
+    | _ -> []
+
 /// The hosts and paths by which package registries are known.
 let private registry =
-    String.concat "|" [ @"nuget" + @"\.org"; @"/v3/" + @"index\.json"; @"/_pack" + "aging/" ]
+    [ @"nuget" + @"\.org"; @"/v3/" + @"index\.json"; @"/_pack" + "aging/" ] @ feedHosts
+    |> String.concat "|"
 
 /// A path that exists on one person's machine only.
 let private machinePath =
@@ -18,6 +25,7 @@ let private machinePath =
         @"(?<![\w.~}])/(home|Us" + @"ers)/[a-z]\w*"
         @"(?<![\w.])/ro" + @"ot/\w"
         @"[A-Z]:\\Us" + "ers"
+        Regex.Escape root
     ]
 
 /// Work left for later belongs to an issue.
