@@ -1,6 +1,7 @@
 // The seam to the host's files: what the file driver needs of a descriptor, errors as values.
 // The implementations (Linux, memory) are beside this file. Spec: spec/block/file.md.
 using System;
+using System.Runtime.InteropServices;
 
 namespace Ashlar.Block;
 
@@ -10,12 +11,15 @@ public enum HostErrno
     None = 0,
     NotPermitted = 1,
     NoEntry = 2,
+    Interrupted = 4,
     Io = 5,
     BadDescriptor = 9,
     TryAgain = 11,
     NoMemory = 12,
     AccessDenied = 13,
     Busy = 16,
+    AlreadyExists = 17,
+    NoDevice = 19,
     NotDirectory = 20,
     IsDirectory = 21,
     Invalid = 22,
@@ -25,6 +29,7 @@ public enum HostErrno
     NoSpace = 28,
     ReadOnlyFileSystem = 30,
     NameTooLong = 36,
+    NoSystemCall = 38,
     TooManyLinks = 40,
     NotSupported = 95,
     Stale = 116,
@@ -37,15 +42,16 @@ public readonly record struct FileIdentity(ulong Device, ulong Inode);
 public interface IHostFiles
 {
     /// <summary>
-    /// Opens an existing regular file or block device by name, read-only or read-write, and never creates.
-    /// The path is used as given (BLK-FILE-020). On success <paramref name="file"/> is not null.
+    /// Opens an existing regular file or block device by name, read-only or read-write, and never
+    /// creates. The path is used as given (BLK-FILE-020). On success <paramref name="file"/> is not
+    /// null.
     /// </summary>
     HostErrno Open(string path, bool writable, out HostFile? file);
 }
 
 /// <summary>
-/// One open descriptor. Offsets and lengths are bytes; a short transfer is retried inside, a read beyond the
-/// end of the file gives zeroes, a write beyond it extends the file.
+/// One open descriptor. Offsets and lengths are bytes; a short transfer is retried inside, a read
+/// beyond the end of the file gives zeroes, a write beyond it extends the file.
 /// </summary>
 public abstract class HostFile : IDisposable
 {
@@ -62,7 +68,9 @@ public abstract class HostFile : IDisposable
 
     public abstract HostErrno Write(long offsetBytes, ReadOnlySpan<byte> buffer);
 
-    /// <summary>Makes the range read as zeroes; the file grows when the range ends beyond it.</summary>
+    /// <summary>
+    /// Makes the range read as zeroes; the file grows when the range ends beyond it.
+    /// </summary>
     public abstract HostErrno WriteZeroes(long offsetBytes, long lengthBytes);
 
     /// <summary>Makes completed writes durable.</summary>
@@ -71,22 +79,28 @@ public abstract class HostFile : IDisposable
     /// <summary>Sets the length; new bytes read as zeroes.</summary>
     public abstract HostErrno Truncate(long lengthBytes);
 
-    /// <summary>Takes a shared lock owned by this open file description on one byte (BLK-FILE-010).</summary>
+    /// <summary>
+    /// Takes a shared lock owned by this open file description on one byte (BLK-FILE-010).
+    /// </summary>
     public abstract HostErrno LockShared(int byteOffset);
 
     /// <summary>Gives one byte's lock up; not held is fine.</summary>
     public abstract void Unlock(int byteOffset);
 
-    /// <summary>True when another open file description holds a lock on the byte (BLK-FILE-011).</summary>
+    /// <summary>
+    /// True when another open file description holds a lock on the byte (BLK-FILE-011).
+    /// </summary>
     public abstract bool IsLockedByOthers(int byteOffset);
 
     public abstract void Dispose();
 }
 
-/// <summary>The host's texts for error numbers, as strerror of the GNU C library has them.</summary>
+/// <summary>
+/// The host's texts for error numbers, as strerror of the GNU C library has them.
+/// </summary>
 public static class HostErrnoText
 {
-    /// <summary>The text of an error number.</summary>
+    /// <summary>The text of an error number; rare ones are asked of the C library.</summary>
     public static string Of(HostErrno errno) =>
         errno switch
         {
@@ -99,6 +113,7 @@ public static class HostErrnoText
             HostErrno.NoMemory => "Cannot allocate memory",
             HostErrno.AccessDenied => "Permission denied",
             HostErrno.Busy => "Device or resource busy",
+            HostErrno.AlreadyExists => "File exists",
             HostErrno.NotDirectory => "Not a directory",
             HostErrno.IsDirectory => "Is a directory",
             HostErrno.Invalid => "Invalid argument",
@@ -111,6 +126,6 @@ public static class HostErrnoText
             HostErrno.TooManyLinks => "Too many levels of symbolic links",
             HostErrno.NotSupported => "Operation not supported",
             HostErrno.Stale => "Stale file handle",
-            _ => "Unknown error " + (int)errno,
+            _ => Marshal.GetPInvokeErrorMessage((int)errno),
         };
 }

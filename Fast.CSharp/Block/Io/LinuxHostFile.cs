@@ -1,0 +1,229 @@
+// One descriptor of the Linux kernel: whole transfers, zeroing with fallbacks, locks of the open
+// file description. It has no buffers and no policy. Spec: spec/block/file.md.
+using System;
+using System.Buffers;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Ashlar.Block;
+
+internal sealed class LinuxHostFile : HostFile
+{
+    // One write of zeroes where the file system can neither zero nor punch; large enough to be
+    // rare, small enough to stay in the second-level cache.
+    private const int ZeroBufferBytes = 64 * 1024;
+
+    // A kernel transfers at most 2 GiB less one page in one call.
+    private const int LargestTransferBytes = 1 << 30;
+
+    private readonly SafeFileHandle _handle;
+    private bool _canZeroRange = true;
+    private bool _canPunchHole = true;
+
+    internal LinuxHostFile(SafeFileHandle handle, FileStatus status, bool isWritable)
+    {
+        _handle = handle;
+        Identity = new FileIdentity(
+            ((ulong)status.DeviceMajor << 32) | status.DeviceMinor,
+            status.Inode
+        );
+        int flags = Libc.Control(handle, Libc.GetStatusFlags, 0);
+        IsWritable = flags < 0 ? isWritable : (flags & Libc.OpenAccessMode) == Libc.OpenReadWrite;
+    }
+
+    public override FileIdentity Identity { get; }
+
+    public override bool IsWritable { get; }
+
+    // A seek to the end, because it also tells a block device's size and costs less than a stat.
+    // The descriptor's position is nobody's: all transfers are positional.
+    public override long Length => Libc.Seek(_handle, 0, Libc.SeekEnd);
+
+    // EINTR means that a signal came before anything was done: every call is simply repeated.
+    public override HostErrno Read(long offsetBytes, Span<byte> buffer)
+    {
+        while (buffer.Length > 0)
+        {
+            nint done = Libc.Read(
+                _handle,
+                ref MemoryMarshal.GetReference(buffer),
+                Math.Min(buffer.Length, LargestTransferBytes),
+                offsetBytes
+            );
+            if (done < 0)
+            {
+                HostErrno errno = Libc.LastError();
+                if (errno == HostErrno.Interrupted)
+                {
+                    continue;
+                }
+                return errno;
+            }
+            if (done == 0)
+            {
+                buffer.Clear();
+                return HostErrno.None;
+            }
+            buffer = buffer[(int)done..];
+            offsetBytes += done;
+        }
+        return HostErrno.None;
+    }
+
+    public override HostErrno Write(long offsetBytes, ReadOnlySpan<byte> buffer)
+    {
+        while (buffer.Length > 0)
+        {
+            nint done = Libc.Write(
+                _handle,
+                ref MemoryMarshal.GetReference(buffer),
+                Math.Min(buffer.Length, LargestTransferBytes),
+                offsetBytes
+            );
+            if (done < 0)
+            {
+                HostErrno errno = Libc.LastError();
+                if (errno == HostErrno.Interrupted)
+                {
+                    continue;
+                }
+                return errno;
+            }
+            if (done == 0)
+            {
+                return HostErrno.NoSpace;
+            }
+            buffer = buffer[(int)done..];
+            offsetBytes += done;
+        }
+        return HostErrno.None;
+    }
+
+    // Zeroing keeps the blocks allocated where the file system can do that (a zero write is not a
+    // deallocation); where it cannot, a punched hole is filled again so that later writes do not
+    // fail for want of space; the last resort is to write zeroes.
+    public override HostErrno WriteZeroes(long offsetBytes, long lengthBytes)
+    {
+        if (lengthBytes == 0)
+        {
+            return HostErrno.None;
+        }
+        if (_canZeroRange)
+        {
+            HostErrno errno = Allocate(Libc.FallocateZeroRange, offsetBytes, lengthBytes);
+            if (!IsUnsupported(errno))
+            {
+                return errno;
+            }
+            _canZeroRange = false;
+        }
+        if (_canPunchHole)
+        {
+            int punch = Libc.FallocatePunchHole | Libc.FallocateKeepSize;
+            HostErrno errno = Allocate(punch, offsetBytes, lengthBytes);
+            if (errno == HostErrno.None)
+            {
+                errno = Allocate(0, offsetBytes, lengthBytes);
+            }
+            if (!IsUnsupported(errno))
+            {
+                return errno;
+            }
+            _canPunchHole = false;
+        }
+        return WriteZeroBytes(offsetBytes, lengthBytes);
+    }
+
+    public override HostErrno Flush()
+    {
+        while (Libc.SyncData(_handle) != 0)
+        {
+            HostErrno errno = Libc.LastError();
+            if (errno != HostErrno.Interrupted)
+            {
+                return errno;
+            }
+        }
+        return HostErrno.None;
+    }
+
+    public override HostErrno Truncate(long lengthBytes)
+    {
+        while (Libc.Truncate(_handle, lengthBytes) != 0)
+        {
+            HostErrno errno = Libc.LastError();
+            if (errno != HostErrno.Interrupted)
+            {
+                return errno;
+            }
+        }
+        return HostErrno.None;
+    }
+
+    public override HostErrno LockShared(int byteOffset) => SetLock(byteOffset, Libc.ReadLock);
+
+    public override void Unlock(int byteOffset) => SetLock(byteOffset, Libc.NoLock);
+
+    // Asking for an exclusive lock reports every other holder's shared one, and never one's own; a
+    // host that cannot answer is taken to say yes, since going on would not be safe.
+    public override bool IsLockedByOthers(int byteOffset)
+    {
+        FileLock question = LockOf(byteOffset, Libc.WriteLock);
+        int result = Libc.Control(_handle, Libc.OfdGetLock, ref question);
+        return result != 0 || question.Type != Libc.NoLock;
+    }
+
+    public override void Dispose() => _handle.Dispose();
+
+    private HostErrno SetLock(int byteOffset, short type)
+    {
+        FileLock wish = LockOf(byteOffset, type);
+        int result = Libc.Control(_handle, Libc.OfdSetLock, ref wish);
+        return result == 0 ? HostErrno.None : Libc.LastError();
+    }
+
+    private static FileLock LockOf(int byteOffset, short type) =>
+        new()
+        {
+            Type = type,
+            StartBytes = byteOffset,
+            LengthBytes = 1,
+        };
+
+    private HostErrno Allocate(int mode, long offsetBytes, long lengthBytes)
+    {
+        while (Libc.Allocate(_handle, mode, offsetBytes, lengthBytes) != 0)
+        {
+            HostErrno errno = Libc.LastError();
+            if (errno != HostErrno.Interrupted)
+            {
+                return errno;
+            }
+        }
+        return HostErrno.None;
+    }
+
+    private static bool IsUnsupported(HostErrno errno) =>
+        errno
+            is HostErrno.NotSupported
+                or HostErrno.Invalid
+                or HostErrno.NoSystemCall
+                or HostErrno.NoDevice;
+
+    private HostErrno WriteZeroBytes(long offsetBytes, long lengthBytes)
+    {
+        int chunkBytes = (int)Math.Min(lengthBytes, ZeroBufferBytes);
+        byte[] zeroes = ArrayPool<byte>.Shared.Rent(chunkBytes);
+        Array.Clear(zeroes, 0, chunkBytes);
+        HostErrno errno = HostErrno.None;
+        while (lengthBytes > 0 && errno == HostErrno.None)
+        {
+            int step = (int)Math.Min(lengthBytes, chunkBytes);
+            errno = Write(offsetBytes, zeroes.AsSpan(0, step));
+            offsetBytes += step;
+            lengthBytes -= step;
+        }
+        ArrayPool<byte>.Shared.Return(zeroes);
+        return errno;
+    }
+}

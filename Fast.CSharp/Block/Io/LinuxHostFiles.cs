@@ -1,0 +1,73 @@
+// Host files through the kernel: opening by name. What an open file can do is in LinuxHostFile.
+// Spec: spec/block/file.md.
+using System;
+using Microsoft.Win32.SafeHandles;
+
+namespace Ashlar.Block;
+
+/// <summary>The host's files on Linux (BLK-FILE-003, -020). Has no state of its own.</summary>
+public sealed class LinuxHostFiles : IHostFiles
+{
+    /// <summary>The one instance anybody needs.</summary>
+    public static readonly LinuxHostFiles Instance = new();
+
+    /// <inheritdoc/>
+    public HostErrno Open(string path, bool writable, out HostFile? file)
+    {
+        int access = writable ? Libc.OpenReadWrite : Libc.OpenReadOnly;
+        // Non-blocking, because opening a FIFO would otherwise wait for its other end for ever; it
+        // means nothing to a regular file.
+        return Open(path, access | Libc.OpenNonBlocking, 0, out file);
+    }
+
+    /// <summary>
+    /// Makes a new empty file, which must not exist yet, and opens it read-write. The permission
+    /// bits of <paramref name="mode"/> are narrowed by the process's umask.
+    /// </summary>
+    public HostErrno Create(string path, int mode, out HostFile? file) =>
+        Open(path, Libc.OpenReadWrite | Libc.OpenCreate | Libc.OpenExclusive, mode, out file);
+
+    private static HostErrno Open(string path, int flags, int mode, out HostFile? file)
+    {
+        file = null;
+        if (path.Contains('\0', StringComparison.Ordinal))
+        {
+            return HostErrno.Invalid;
+        }
+        int descriptor;
+        do
+        {
+            descriptor = Libc.Open(path, flags | Libc.OpenCloseOnExec, mode);
+        } while (descriptor < 0 && Libc.LastError() == HostErrno.Interrupted);
+        if (descriptor < 0)
+        {
+            return Libc.LastError();
+        }
+        SafeFileHandle handle = new(descriptor, ownsHandle: true);
+        HostErrno errno = Accept(handle, out FileStatus status);
+        if (errno != HostErrno.None)
+        {
+            handle.Dispose();
+            return errno;
+        }
+        bool isWritable = (flags & Libc.OpenAccessMode) == Libc.OpenReadWrite;
+        file = new LinuxHostFile(handle, status, isWritable);
+        return HostErrno.None;
+    }
+
+    // Only what has a length and random access can be an image (BLK-FILE-020).
+    private static HostErrno Accept(SafeFileHandle handle, out FileStatus status)
+    {
+        HostErrno errno = Libc.TryStatus(handle, out status);
+        if (errno != HostErrno.None)
+        {
+            return errno;
+        }
+        return (status.Mode & Libc.TypeMask) switch
+        {
+            Libc.TypeRegular or Libc.TypeBlockDevice => HostErrno.None,
+            Libc.TypeDirectory => HostErrno.IsDirectory,
+            _ => HostErrno.Invalid,
+        };
+    }
+}
