@@ -1,0 +1,171 @@
+/// When two observations count as the same, and what to say when they do not.
+namespace Ashlar.Conformance
+
+open System.Text.RegularExpressions
+
+/// How strictly refusals are compared.
+[<RequireQualifiedAccess>]
+type TextMode =
+    /// Class and text.
+    | Exact
+    /// The text with generated node names made equal: other profiles draw them at random.
+    | Renamed
+    /// Only the class.
+    | Class
+    /// Only that it was refused.
+    | Ignored
+
+/// What a comparison looks at. A lane states its mode; nothing is silently left out.
+type ComparisonMode = {
+    Texts: TextMode
+    /// The order of children and parents lists (BLK-GRAPH-006, BLK-GRAPH-007).
+    ListOrder: bool
+    /// Modes of descriptors (BLK-FILE-001).
+    Descriptors: bool
+    /// Lock bytes (BLK-FILE-010).
+    Locks: bool
+    /// What reads return (BLK-DATA-003).
+    Data: bool
+}
+
+/// The modes in use.
+module ComparisonMode =
+    /// Everything; what the engine is held to.
+    let full = {
+        Texts = TextMode.Exact
+        ListOrder = true
+        Descriptors = true
+        Locks = true
+        Data = true
+    }
+
+/// A part of an observation, for grouping disagreements.
+[<RequireQualifiedAccess>]
+type Aspect =
+    | Outcome
+    | Text
+    | Data
+    | Nodes
+    | Edges
+    | ListOrder
+    | Backends
+    | Exports
+    | Descriptors
+    | Locks
+    | Broken
+
+/// One thing that differs.
+type Difference = { Aspect: Aspect; Expected: string; Actual: string }
+
+/// Comparing two observations.
+module Comparison =
+    let private generated = Regex("#block[0-9]+", RegexOptions.Compiled)
+
+    /// A text with every generated node name replaced by one.
+    let renamed (text: string) : string = generated.Replace(text, "#block")
+
+    let private differ aspect expected actual =
+        if expected = actual then
+            []
+        else
+            [ { Aspect = aspect; Expected = expected; Actual = actual } ]
+
+    /// What differs between two answers under the mode.
+    let answerDifferences (mode: ComparisonMode) (expected: Answer) (actual: Answer) =
+        let shown = Observation.answerText
+
+        match expected, actual with
+        | _, Answer.Broken _ -> [
+            { Aspect = Aspect.Broken; Expected = shown expected; Actual = shown actual }
+          ]
+        | Answer.Refused(c1, t1), Answer.Refused(c2, t2) ->
+            match mode.Texts with
+            | TextMode.Exact -> differ Aspect.Text $"{c1}: {t1}" $"{c2}: {t2}"
+            | TextMode.Renamed -> differ Aspect.Text $"{c1}: {renamed t1}" $"{c2}: {renamed t2}"
+            | TextMode.Class -> differ Aspect.Text c1 c2
+            | TextMode.Ignored -> []
+        | Answer.Refused _, _
+        | _, Answer.Refused _ -> [
+            { Aspect = Aspect.Outcome; Expected = shown expected; Actual = shown actual }
+          ]
+        | _ ->
+            if mode.Data then
+                differ Aspect.Data (shown expected) (shown actual)
+            else
+                []
+
+    let private nodeLine (n: ObservedNode) =
+        let access = if n.ReadOnly then "ro" else "rw"
+        $"{n.Name} ({n.Driver}) {access} {n.LengthBytes}"
+
+    let private nodes (expected: Observation) (actual: Observation) =
+        differ
+            Aspect.Nodes
+            (expected.Nodes |> List.map nodeLine |> String.concat "; ")
+            (actual.Nodes |> List.map nodeLine |> String.concat "; ")
+
+    let private edgesOf (o: Observation) =
+        o.Nodes
+        |> List.collect (fun n -> n.Children @ n.Parents)
+        |> List.map Observation.edgeText
+        |> List.distinct
+
+    let private listsOf (o: Observation) =
+        o.Nodes
+        |> List.map (fun n ->
+            let children = n.Children |> List.map _.Name |> String.concat ","
+
+            let parents =
+                n.Parents
+                |> List.map (fun e -> Observation.holderText e.Holder + "." + e.Name)
+                |> String.concat ","
+
+            $"{n.Name}: children [{children}] parents [{parents}]")
+
+    let private onlyIn (a: string list) (b: string list) = List.except b a |> String.concat "; "
+
+    let private edges (mode: ComparisonMode) (expected: Observation) (actual: Observation) =
+        let e, a = edgesOf expected, edgesOf actual
+
+        if List.sort e <> List.sort a then
+            differ Aspect.Edges (onlyIn e a) (onlyIn a e)
+        elif mode.ListOrder then
+            let e, a = listsOf expected, listsOf actual
+            differ Aspect.ListOrder (onlyIn e a) (onlyIn a e)
+        else
+            []
+
+    let private backends (expected: Observation) (actual: Observation) =
+        differ Aspect.Backends (sprintf "%A" expected.Backends) (sprintf "%A" actual.Backends)
+
+    let private exports (expected: Observation) (actual: Observation) =
+        differ Aspect.Exports (sprintf "%A" expected.Exports) (sprintf "%A" actual.Exports)
+
+    let private files (mode: ComparisonMode) (expected: Observation) (actual: Observation) =
+        let descriptors (o: Observation) =
+            o.Files
+            |> List.map (fun f ->
+                $"file {f.Inode}: {f.ReadOnlyDescriptors} ro {f.WritableDescriptors} rw")
+            |> String.concat "; "
+
+        let locks (o: Observation) =
+            o.Files
+            |> List.filter (fun f -> f.Locks <> 0)
+            |> List.map (fun f -> $"file {f.Inode}: {Observation.locksText f.Locks}")
+            |> String.concat "; "
+
+        [
+            if mode.Descriptors then
+                yield! differ Aspect.Descriptors (descriptors expected) (descriptors actual)
+            if mode.Locks then
+                yield! differ Aspect.Locks (locks expected) (locks actual)
+        ]
+
+    /// Everything that differs under the mode; empty when the two agree.
+    let differences (mode: ComparisonMode) (expected: Observation) (actual: Observation) =
+        answerDifferences mode expected.Answer actual.Answer
+        @ nodes expected actual
+        @ edges mode expected actual
+        @ backends expected actual
+        @ exports expected actual
+        @ files mode expected actual

@@ -1,0 +1,89 @@
+/// The oracle's state in the words of an observation.
+module Ashlar.Conformance.OracleView
+
+open Ashlar.Reference.Block
+
+/// What the oracle answers.
+let answer (result: Result<Reply, Refusal>) : Answer =
+    match result with
+    | Ok Done -> Answer.Done
+    | Ok(Data runs) -> Answer.Data runs
+    | Error refusal -> Answer.Refused(refusal.Class, refusal.Text)
+
+let private holder (state: State) (edge: Edge) =
+    match edge.Parent with
+    | Parent.Node id -> Holder.Node state.Nodes[id].Name
+    | Parent.Backend id ->
+        match state.Backends[id].Name with
+        | "" -> Holder.Backend None
+        | name -> Holder.Backend(Some name)
+
+/// One edge.
+let edge (state: State) (e: Edge) : ObservedEdge = {
+    Holder = holder state e
+    Name = e.Name
+    Child = state.Nodes[e.Child].Name
+    Perm = e.Perm
+    Shared = e.Shared
+}
+
+/// The guest-visible length of a node (BLK-DATA-011).
+let lengthOf (_: World) (_: State) (_: Node) : int64 = 0L
+
+let private node (world: World) (state: State) (n: Node) : ObservedNode = {
+    Name = n.Name
+    Driver = Graph.driverName n.Driver
+    ReadOnly = not n.Writable
+    LengthBytes = lengthOf world state n
+    Children = Graph.children state n |> List.map (edge state)
+    Parents = Graph.parents state n |> List.map (edge state)
+}
+
+let private backend (state: State) (b: Backend) : ObservedBackend = {
+    Name = (if b.Name = "" then None else Some b.Name)
+    Node = state.Nodes[state.Edges[b.Root].Child].Name
+    Perm = b.Perm
+    Shared = b.Shared
+}
+
+let private holds (state: State) =
+    state.Nodes.Values
+    |> Seq.choose (fun n ->
+        match n.Settings with
+        | Settings.File hold -> Some hold
+        | _ -> None)
+
+let private files (state: State) : ObservedFile list =
+    holds state
+    |> Seq.groupBy _.Inode
+    |> Seq.map (fun (inode, all) ->
+        let count which = all |> Seq.filter which |> Seq.length
+
+        {
+            Inode = inode
+            ReadOnlyDescriptors = count _.ReadOnlyFd
+            WritableDescriptors = count _.WritableFd
+            Locks = all |> Seq.fold (fun bits hold -> bits ||| Graph.lockBits hold) 0
+        })
+    |> Seq.sortBy _.Inode
+    |> List.ofSeq
+
+let private exports (state: State) =
+    state.Exports
+    |> List.map (fun e ->
+        let root = state.Backends[e.Backend].Root
+        e.Id, state.Nodes[state.Edges[root].Child].Name)
+    |> List.sortBy fst
+
+/// Everything, for a person or a slow comparison.
+let observe (world: World) (state: State) (answer: Answer) : Observation = {
+    Answer = answer
+    Nodes =
+        state.Nodes.Values
+        |> Seq.map (node world state)
+        |> Seq.sortWith (fun a b -> System.String.CompareOrdinal(a.Name, b.Name))
+        |> List.ofSeq
+    Backends = state.Backends.Values |> Seq.map (backend state) |> List.ofSeq
+    Exports = exports state
+    Files = files state
+}

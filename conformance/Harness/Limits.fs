@@ -1,0 +1,32 @@
+/// Every bound of the bench, each with its reason. Input beyond a bound is refused by name.
+module Ashlar.Conformance.Limits
+
+/// A script of this many characters is a mistake or an attack; found scripts have a few thousand.
+let scriptCharacters = 16 * 1024 * 1024
+
+/// The longest line: a command that nests 64 levels of options fits many times over.
+let lineCharacters = 1024 * 1024
+
+/// The most steps of one script; the longest generated one has fewer than 200.
+let scriptSteps = 100_000
+
+/// The most files, exports and throttle groups a script's world may name.
+let worldEntries = 1_000
+
+/// The largest file of a world: sparse files of this size exist on every file system.
+let fileBytesMax = 1L <<< 40
+
+/// JSON nesting; QEMU's own parser stops at 1,024 levels.
+let jsonDepth = 1_024
+
+/// A recorded trace is read line by line, this many at most.
+let traceLines = 1_000_000
+
+/// Disagreements kept by one run; beyond them it stops, because one defect makes many.
+let disagreementsKept = 20
+
+/// How often the shrinker may run a script before it keeps what it has.
+let shrinkRuns = 4_000
+
+/// Worker threads: more than cores only slow each other down.
+let workersMax = 256

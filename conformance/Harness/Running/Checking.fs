@@ -1,0 +1,201 @@
+/// One script through the oracle and a system under test, every step compared.
+namespace Ashlar.Conformance
+
+open System
+open Ashlar.Reference.Block
+
+/// A step on which the two sides differ, with all that is needed to explain it.
+type Disagreement = {
+    /// Counts from 0.
+    Step: int
+    Command: Command
+    WorldBefore: World
+    StateBefore: State
+    /// What the oracle allows.
+    Allowed: Outcome list
+    /// What was seen.
+    Actual: Observation
+    /// Against the allowed outcome that is nearest.
+    Differences: Difference list
+    /// Invariants the oracle's own state breaks.
+    Violations: Violation list
+    /// What the script expected instead of what the oracle allows, if that is the trouble.
+    Expectation: string option
+}
+
+/// How a script ended.
+[<RequireQualifiedAccess>]
+type Verdict =
+    | Agreed of transitions: int
+    | Disagreed of Disagreement
+
+/// What is checked besides agreement.
+type CheckOptions = {
+    Profile: Profile
+    Mode: ComparisonMode
+    /// The invariants are checked on one step in so many; 1 is every step.
+    InvariantEvery: int
+    /// A derivation is made for coverage on one step in so many; 0 is never.
+    ExplainEvery: int
+}
+
+/// Where commands come from: a script, or a generator that looks at the state.
+[<AbstractClass>]
+type Source() =
+    /// The next command, or nothing at the end.
+    abstract Next: World * State -> Command voption
+    /// What the script expects of the command just given.
+    abstract Expected: Expectation option
+    default _.Expected = None
+
+/// A script's commands in order.
+[<Sealed>]
+type ScriptSource(script: Script) =
+    inherit Source()
+
+    let mutable rest =
+        script.Steps
+        |> List.filter (fun s ->
+            match s.Act with
+            | Act.Do _ -> true
+            | Act.Refused _ -> false)
+
+    let mutable expected: Expectation option = None
+
+    override _.Expected = expected
+
+    override _.Next(_, _) =
+        match rest with
+        | { Act = Act.Do command; Expect = expect } :: more ->
+            rest <- more
+            expected <- expect
+            ValueSome command
+        | _ -> ValueNone
+
+/// The loop.
+module Checking =
+    let private sameAnswer (allowed: Result<Reply, Refusal>) (actual: Answer) : bool =
+        match allowed, actual with
+        | Ok Done, Answer.Done -> true
+        | Ok(Data expected), Answer.Data found -> expected = found
+        | Error refusal, Answer.Refused(cls, text) ->
+            String.Equals(refusal.Text, text) && String.Equals(refusal.Class, cls)
+        | _ -> false
+
+    let private sameAnswerIn (mode: ComparisonMode) allowed actual =
+        sameAnswer allowed actual
+        || (mode <> ComparisonMode.full
+            && List.isEmpty (Comparison.answerDifferences mode (OracleView.answer allowed) actual))
+
+    /// The allowed outcome the subject agrees with.
+    let private agreed mode (subject: Subject) (answer: Answer) (allowed: Outcome list) =
+        let rec go outcomes =
+            match outcomes with
+            | [] -> ValueNone
+            | outcome :: rest ->
+                if
+                    sameAnswerIn mode outcome.Result answer
+                    && subject.Matches(outcome.World, outcome.State)
+                then
+                    ValueSome outcome
+                else
+                    go rest
+
+        go allowed
+
+    /// The differences to the nearest allowed outcome.
+    let private nearest (mode: ComparisonMode) (actual: Observation) (allowed: Outcome list) =
+        let against (o: Outcome) =
+            let expected = OracleView.observe o.World o.State (OracleView.answer o.Result)
+            Comparison.differences mode expected actual
+
+        if allowed.IsEmpty then
+            []
+        else
+            allowed |> List.map against |> List.minBy List.length
+
+    let private unexpected (expect: Expectation option) (result: Result<Reply, Refusal>) =
+        match expect, result with
+        | None, _
+        | Some Expectation.Ok, Ok _
+        | Some(Expectation.Error None), Error _ -> None
+        | Some(Expectation.Error(Some text)), Error refusal when refusal.Text = text -> None
+        | Some Expectation.Ok, Error _ -> Some "#expect ok"
+        | Some(Expectation.Error None), Ok _ -> Some "#expect error"
+        | Some(Expectation.Error(Some text)), _ -> Some("#expect error " + Json.quote text)
+
+    let private disagreement step command world state allowed actual differences = {
+        Step = step
+        Command = command
+        WorldBefore = world
+        StateBefore = state
+        Allowed = allowed
+        Actual = actual
+        Differences = differences
+        Violations = []
+        Expectation = None
+    }
+
+    /// Runs commands from a source until one disagrees or there are no more. `told` hears of every
+    /// command before it is executed.
+    let run
+        (options: CheckOptions)
+        (coverage: Coverage)
+        (start: World)
+        (subject: Subject)
+        (source: Source)
+        (told: Command -> unit)
+        : Verdict =
+        let mutable world = start
+        let mutable state = Graph.empty
+        let mutable step = 0
+        let mutable verdict = ValueNone
+        let mutable next = source.Next(world, state)
+
+        while verdict.IsNone && next.IsSome do
+            let command = next.Value
+            told command
+            let allowed = Oracle.step options.Profile world state command
+            let answer = subject.Act command
+            let fail () = disagreement step command world state allowed
+
+            match agreed options.Mode subject answer allowed with
+            | ValueNone ->
+                let actual = subject.Observe answer
+                let differences = nearest options.Mode actual allowed
+                verdict <- ValueSome(fail () actual differences)
+            | ValueSome outcome ->
+                coverage.Count(command, outcome.Result)
+
+                if options.ExplainEvery > 0 && step % options.ExplainEvery = 0 then
+                    let derivation = Explain.explain options.Profile world state command
+                    coverage.CountDerivation(derivation, outcome.Result)
+
+                if step % options.InvariantEvery = 0 then
+                    match Invariant.check options.Profile outcome.World outcome.State with
+                    | [] -> ()
+                    | violations ->
+                        let broken = fail () (subject.Observe answer) []
+                        verdict <- ValueSome { broken with Violations = violations }
+
+                match unexpected source.Expected outcome.Result with
+                | Some expected when verdict.IsNone ->
+                    let wrong = fail () (subject.Observe answer) []
+                    verdict <- ValueSome { wrong with Expectation = Some expected }
+                | _ -> ()
+
+                world <- outcome.World
+                state <- outcome.State
+                step <- step + 1
+
+                if verdict.IsNone then
+                    next <- source.Next(world, state)
+
+        match verdict with
+        | ValueSome found -> Verdict.Disagreed found
+        | ValueNone -> Verdict.Agreed step
+
+    /// Runs a script on a fresh subject.
+    let script (options: CheckOptions) (coverage: Coverage) (maker: SubjectMaker) (script: Script) =
+        use subject = maker.Start script
+        run options coverage (Script.world script) subject (ScriptSource script) ignore

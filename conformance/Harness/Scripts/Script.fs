@@ -1,0 +1,129 @@
+/// A script: a world and the commands that act in it, as one value (docs/scripts.md).
+/// Its text form is in ScriptParser and ScriptPrinter; nothing here runs anything.
+namespace Ashlar.Conformance
+
+open Ashlar.Reference.Block
+
+/// What a script says must come of a step.
+[<RequireQualifiedAccess>]
+type Expectation =
+    | Ok
+    /// A refusal; with a text, exactly that one.
+    | Error of text: string option
+
+/// One line that acts.
+[<RequireQualifiedAccess>]
+type Act =
+    | Do of Command
+    /// A QMP line that is no command: refused before any block layer sees it (BLK-OPEN-001).
+    | Refused of execute: string * arguments: Value * refusal: Refusal
+
+/// A line that acts and what is expected of it.
+type Step = { Act: Act; Expect: Expectation option }
+
+/// Which policy of auto-read-only the block layer runs under (BLK-RO-010, BLK-RO-015).
+[<RequireQualifiedAccess>]
+type Policy =
+    | Dynamic
+    | Static
+
+/// What a script says about itself.
+type Header = {
+    /// One sentence: what the script shows.
+    Shows: string option
+    Profile: string
+    Policy: Policy
+    /// The seed that made it.
+    Seed: uint64 option
+    /// Requirement ids it shows.
+    Requires: string list
+}
+
+/// A file of the world before the first step.
+type WorldFile = {
+    Name: string
+    Format: Format
+    SizeBytes: int64
+    Mode: int
+    Owned: bool
+    /// Lock bytes another process holds, each in QEMU's layout (BLK-FILE-010).
+    Locks: int list
+}
+
+/// An export of an NBD server that is already there.
+type WorldExport = { Server: string; Name: string; SizeBytes: int64; ReadOnly: bool }
+
+/// A whole script.
+type Script = {
+    Header: Header
+    Files: WorldFile list
+    Exports: WorldExport list
+    ThrottleGroups: string list
+    Steps: Step list
+}
+
+/// Makers and questions.
+module Script =
+    /// The server path of an export that names none.
+    let defaultServer = "nbd.sock"
+
+    /// log2 of a qcow2 cluster when the world does not say otherwise: 64 KiB, as QEMU.
+    let defaultClusterBits = 16
+
+    /// A header that says nothing.
+    let header: Header = {
+        Shows = None
+        Profile = Profile.ashlar.Name
+        Policy = Policy.Dynamic
+        Seed = None
+        Requires = []
+    }
+
+    /// A script without files and steps.
+    let empty: Script = {
+        Header = header
+        Files = []
+        Exports = []
+        ThrottleGroups = []
+        Steps = []
+    }
+
+    /// A step without an expectation.
+    let step (command: Command) : Step = { Act = Act.Do command; Expect = None }
+
+    /// The commands a block layer gets to see, in order.
+    let commands (script: Script) : Command list =
+        script.Steps
+        |> List.choose (fun s ->
+            match s.Act with
+            | Act.Do command -> Some command
+            | Act.Refused _ -> None)
+
+    /// The oracle's profile of a script: the policy switch selects the static twin of `ashlar`.
+    let profile (header: Header) : Profile option =
+        match Profile.ofName header.Profile, header.Policy with
+        | Some p, Policy.Static when p.Name = Profile.ashlar.Name -> Some Profile.ashlarStatic
+        | found, _ -> found
+
+    let private inode (file: WorldFile) : Inode = {
+        World.plainFile file.Format file.SizeBytes with
+            Mode = file.Mode
+            Owned = file.Owned
+            ForeignLocks = List.fold (fun bits b -> bits ||| World.lockBit b) 0 file.Locks
+    }
+
+    /// The world a script starts in, as the oracle sees it.
+    let world (script: Script) : World =
+        let files =
+            (World.empty, script.Files)
+            ||> List.fold (fun world file -> World.addFile file.Name (inode file) world)
+
+        let remote (e: WorldExport) =
+            struct (e.Server, e.Name),
+            { RemoteExport.SizeBytes = e.SizeBytes; RemoteExport.ReadOnly = e.ReadOnly }
+
+        {
+            files with
+                Remotes = script.Exports |> List.map remote |> Map.ofList
+                ThrottleGroups = Set.ofList script.ThrottleGroups
+        }

@@ -1,0 +1,254 @@
+/// The engine's graph: in the words of an observation, and compared with the oracle's state edge by
+/// edge without making one. The second must never be laxer than the first.
+module Ashlar.Conformance.EngineView
+
+open System
+open Ashlar.Block
+open Ashlar.Reference.Block
+
+type private EngineEdge = Ashlar.Block.BlockEdge
+
+let private perm (p: BlockPermissions) : Perm = enum<Perm>(int p)
+
+let private backendName (b: BlockBackend) : string =
+    match b.Name with
+    | null -> ""
+    | name -> name
+
+let private holder (edge: EngineEdge) : Holder =
+    match edge.ParentNode with
+    | null ->
+        match edge.ParentBackend with
+        | null -> Holder.Backend None
+        | backend ->
+            match backendName backend with
+            | "" -> Holder.Backend None
+            | name -> Holder.Backend(Some name)
+    | node -> Holder.Node node.Name
+
+let private edge (e: EngineEdge) : ObservedEdge = {
+    Holder = holder e
+    Name = e.Name
+    Child = e.Child.Name
+    Perm = perm e.Permissions
+    Shared = perm e.Shared
+}
+
+let rec private follow (next: EngineEdge -> EngineEdge | null) (first: EngineEdge | null) =
+    match first with
+    | null -> []
+    | e -> edge e :: follow next (next e)
+
+let private node (n: BlockNode) : ObservedNode = {
+    Name = n.Name
+    Driver = n.DriverName
+    ReadOnly = n.IsReadOnly
+    LengthBytes = n.LengthBytes
+    Children = follow _.NextChildEdge n.FirstChildEdge
+    Parents = follow _.NextParentEdge n.FirstParentEdge
+}
+
+let private backend (b: BlockBackend) : ObservedBackend option =
+    match b.Root with
+    | null -> None
+    | root ->
+        Some {
+            Name =
+                (match backendName b with
+                 | "" -> None
+                 | name -> Some name)
+            Node = root.Child.Name
+            Perm = perm root.Permissions
+            Shared = perm root.Shared
+        }
+
+/// What is open and locked, from the watched descriptors and from outside the engine.
+let files (world: HostWorld) : ObservedFile list =
+    world.Files.Opened
+    |> Seq.groupBy _.Inode
+    |> Seq.map (fun (inode, all) -> {
+        Inode = inode
+        ReadOnlyDescriptors = all |> Seq.filter (fun f -> not f.IsWritable) |> Seq.length
+        WritableDescriptors = all |> Seq.filter _.IsWritable |> Seq.length
+        Locks = world.LocksHeld inode
+    })
+    |> Seq.sortBy _.Inode
+    |> List.ofSeq
+
+/// Everything.
+let observe (graph: BlockGraph) (world: HostWorld) (answer: Answer) : Observation =
+    let nodes = [ for n in graph.Nodes.ToArray() -> node n ]
+
+    {
+        Answer = answer
+        Nodes = nodes |> List.sortWith (fun a b -> String.CompareOrdinal(a.Name, b.Name))
+        Backends = graph.Backends.ToArray() |> List.ofArray |> List.choose backend
+        Exports = []
+        Files = files world
+    }
+
+/// The cheap comparison. Owned by one subject, because it keeps buffers.
+[<Sealed>]
+type Matcher(graph: BlockGraph, world: HostWorld) =
+    // What the oracle says of each inode, gathered anew for each comparison; index is the inode.
+    let mutable readers = Array.zeroCreate<int> 16
+    let mutable writers = Array.zeroCreate<int> 16
+    let mutable locks = Array.zeroCreate<int> 16
+
+    let sameHolder (state: State) (theirs: Edge) (mine: EngineEdge) =
+        match theirs.Parent with
+        | Parent.Node id ->
+            match mine.ParentNode with
+            | null -> false
+            | node -> String.Equals(node.Name, state.Nodes[id].Name)
+        | Parent.Backend id ->
+            match mine.ParentBackend with
+            | null -> false
+            | backend -> String.Equals(backendName backend, state.Backends[id].Name)
+
+    let sameEdge (theirs: Edge) (mine: EngineEdge) =
+        int theirs.Perm = int mine.Permissions
+        && int theirs.Shared = int mine.Shared
+        && String.Equals(theirs.Name, mine.Name)
+
+    let rec sameChildren (state: State) (theirs: int list) (mine: EngineEdge | null) =
+        match mine with
+        | null -> theirs.IsEmpty
+        | mine ->
+            match theirs with
+            | [] -> false
+            | id :: rest ->
+                let edge = state.Edges[id]
+
+                sameEdge edge mine
+                && String.Equals(state.Nodes[edge.Child].Name, mine.Child.Name)
+                && sameChildren state rest mine.NextChildEdge
+
+    let rec sameParents (state: State) (theirs: int list) (mine: EngineEdge | null) =
+        match mine with
+        | null -> theirs.IsEmpty
+        | mine ->
+            match theirs with
+            | [] -> false
+            | id :: rest ->
+                let edge = state.Edges[id]
+
+                sameEdge edge mine
+                && sameHolder state edge mine
+                && sameParents state rest mine.NextParentEdge
+
+    let sameNode (world: World) (state: State) (theirs: Node) (mine: BlockNode) =
+        String.Equals(theirs.Name, mine.Name)
+        && theirs.Writable = not mine.IsReadOnly
+        && String.Equals(Graph.driverName theirs.Driver, mine.DriverName)
+        && OracleView.lengthOf world state theirs = mine.LengthBytes
+        && sameChildren state theirs.Children mine.FirstChildEdge
+        && sameParents state theirs.Parents mine.FirstParentEdge
+
+    let sameNodes (world: World) (state: State) =
+        let mine = graph.Nodes
+
+        if state.Nodes.Count <> mine.Length then
+            false
+        else
+            // Both sides keep nodes in the order they were made.
+            let mutable same = true
+            let mutable index = 0
+
+            for entry in state.Nodes do
+                same <- same && sameNode world state entry.Value mine[index]
+                index <- index + 1
+
+            same
+
+    let sameBackends (state: State) =
+        let mine = graph.Backends
+
+        if state.Backends.Count <> mine.Length then
+            false
+        else
+            let mutable same = true
+            let mutable index = 0
+
+            for entry in state.Backends do
+                let theirs = entry.Value
+                let other = mine[index]
+
+                same <-
+                    same
+                    && String.Equals(theirs.Name, backendName other)
+                    && (match other.Root with
+                        | null -> false
+                        | root ->
+                            let edge = state.Edges[theirs.Root]
+
+                            int edge.Perm = int root.Permissions
+                            && int edge.Shared = int root.Shared
+                            && String.Equals(state.Nodes[edge.Child].Name, root.Child.Name))
+
+                index <- index + 1
+
+            same
+
+    let gather (state: State) =
+        Array.Clear readers
+        Array.Clear writers
+        Array.Clear locks
+        let mutable files = 0
+
+        for entry in state.Nodes do
+            match entry.Value.Settings with
+            | Settings.File hold ->
+                if hold.Inode >= readers.Length then
+                    let length = hold.Inode * 2
+                    Array.Resize(&readers, length)
+                    Array.Resize(&writers, length)
+                    Array.Resize(&locks, length)
+
+                if hold.ReadOnlyFd then
+                    readers[hold.Inode] <- readers[hold.Inode] + 1
+                    files <- files + 1
+
+                if hold.WritableFd then
+                    writers[hold.Inode] <- writers[hold.Inode] + 1
+                    files <- files + 1
+
+                locks[hold.Inode] <- locks[hold.Inode] ||| Graph.lockBits hold
+            | _ -> ()
+
+        files
+
+    let sameFiles (state: State) =
+        let descriptors = gather state
+        let opened = world.Files.Opened
+
+        if opened.Count <> descriptors then
+            false
+        else
+            // Each open descriptor must be one the oracle expects; the counts are equal already.
+            let mutable same = true
+
+            for file in opened do
+                let inode = file.Inode
+
+                if inode < 0 || inode >= readers.Length then
+                    same <- false
+                elif file.IsWritable then
+                    writers[inode] <- writers[inode] - 1
+                    same <- same && writers[inode] >= 0
+                else
+                    readers[inode] <- readers[inode] - 1
+                    same <- same && readers[inode] >= 0
+
+            if same then
+                for file in opened do
+                    // Asked once for each file: a checked entry is marked.
+                    if locks[file.Inode] >= 0 then
+                        same <- same && world.LocksHeld file.Inode = locks[file.Inode]
+                        locks[file.Inode] <- -1
+
+            same
+
+    /// Whether the engine's graph, backends, descriptors and locks are the oracle's.
+    member _.Matches(world: World, state: State) : bool =
+        sameNodes world state && sameBackends state && sameFiles state

@@ -1,0 +1,97 @@
+/// The one place where a run keeps files. A killed run leaves its directory behind, and nothing
+/// else; the next run finds that nobody holds its lock and removes it.
+namespace Ashlar.Conformance
+
+open System
+open System.IO
+
+/// A directory of this process under the system's temporary directory.
+[<Sealed>]
+type Scratch private (directory: string, hold: FileStream) =
+    static let lockName = "held"
+
+    /// Removes a tree; what another cleaner took first is no fault.
+    static let remove (directory: string) =
+        try
+            Directory.Delete(directory, true)
+        with
+        | :? IOException
+        | :? UnauthorizedAccessException -> ()
+
+    /// Whether the process that made the directory is gone: its lock can be had.
+    static let isAbandoned (directory: string) =
+        try
+            use _ =
+                new FileStream(
+                    Path.Combine(directory, lockName),
+                    FileMode.OpenOrCreate,
+                    FileAccess.ReadWrite,
+                    FileShare.None
+                )
+
+            true
+        with
+        | :? IOException
+        | :? UnauthorizedAccessException -> false
+
+    /// The directory of one user's runs.
+    static member Home = Path.Combine(Path.GetTempPath(), $"ashlar-conform-{Libc.userId ()}")
+
+    /// Removes what killed runs left behind.
+    static member Clean() =
+        if Directory.Exists Scratch.Home then
+            for directory in Directory.GetDirectories Scratch.Home do
+                if isAbandoned directory then
+                    remove directory
+
+    /// Cleans up after others and makes a directory for this process.
+    static member Open() : Scratch =
+        if not (Directory.Exists Scratch.Home) then
+            Libc.mkdir Scratch.Home
+
+        Scratch.Clean()
+        let mutable made: Scratch | null = null
+        let mutable attempt = 0
+
+        while isNull made do
+            let directory = Path.Combine(Scratch.Home, $"{Environment.ProcessId}-{attempt}")
+            attempt <- attempt + 1
+
+            if not (Directory.Exists directory) then
+                Libc.mkdir directory
+
+                let hold =
+                    new FileStream(
+                        Path.Combine(directory, lockName),
+                        FileMode.CreateNew,
+                        FileAccess.ReadWrite,
+                        FileShare.None
+                    )
+
+                made <- new Scratch(directory, hold)
+
+        nonNull made
+
+    /// The directory.
+    member _.Directory = directory
+
+    /// A fresh subdirectory.
+    member _.Sub(name: string) : string =
+        let path = Path.Combine(directory, name)
+        Libc.mkdir path
+        path
+
+    interface IDisposable with
+        member _.Dispose() =
+            hold.Dispose()
+            remove directory
+
+            // The home goes with its last run; it is not empty while another run goes on.
+            if
+                Directory.Exists Scratch.Home
+                && Seq.isEmpty (Directory.EnumerateFileSystemEntries Scratch.Home)
+            then
+                try
+                    Directory.Delete Scratch.Home
+                with :? IOException ->
+                    ()

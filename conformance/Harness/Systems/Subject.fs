@@ -1,0 +1,44 @@
+/// The one shape of a system under test: it takes commands, and can be compared with the oracle.
+namespace Ashlar.Conformance
+
+open System
+open Ashlar.Reference.Block
+
+/// One fresh block layer in one fresh world. One thread, one script.
+[<AbstractClass>]
+type Subject() =
+    /// Executes a command, or lets the environment make its move.
+    abstract Act: Command -> Answer
+
+    /// Everything observable now, with the answer given last.
+    abstract Observe: Answer -> Observation
+
+    /// Whether the state agrees with the oracle's, found as cheaply as the system allows.
+    /// By default two observations are made and compared.
+    abstract Matches: world: World * state: State -> bool
+
+    default this.Matches(world, state) =
+        let mine = this.Observe Answer.Done
+        let theirs = OracleView.observe world state Answer.Done
+        Comparison.differences ComparisonMode.full theirs mine |> List.isEmpty
+
+    abstract Dispose: unit -> unit
+    default _.Dispose() = ()
+
+    interface IDisposable with
+        member this.Dispose() = this.Dispose()
+
+/// Makes subjects. Owned by one worker thread, which may keep buffers and directories in it.
+[<AbstractClass>]
+type SubjectMaker(name: string) =
+    /// The name in reports and replay lines.
+    member _.Name = name
+
+    /// A fresh subject in the script's world; its steps are not looked at.
+    abstract Start: Script -> Subject
+
+    abstract Dispose: unit -> unit
+    default _.Dispose() = ()
+
+    interface IDisposable with
+        member this.Dispose() = this.Dispose()
