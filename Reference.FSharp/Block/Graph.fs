@@ -43,6 +43,8 @@ type FileHold = {
     WritableFd: bool
     /// What the driver believes of the descriptor's mode (qemu-7.2 forgets it: B1).
     BelievedWritable: bool
+    /// The mode of a second descriptor that only holds the locks (qemu-seed, BLK-FILE-030).
+    LockFdWritable: bool voption
     /// Whether lock bytes are used (locking auto or on).
     Locking: bool
     /// The pair whose lock bytes are held.
@@ -120,6 +122,8 @@ type State = {
     /// In the order of query-block-exports: newest first.
     Exports: Export list
     NbdServer: bool
+    /// Descriptors that no node owns any more: inode and mode (qemu-seed, BLK-FILE-030).
+    LostFds: struct (int * bool) list
     /// Next numbers; a refused command does not advance NextName (BLK-GRAPH-003).
     NextNode: int
     NextEdge: int
@@ -136,6 +140,7 @@ module Graph =
         Backends = Map.empty
         Exports = []
         NbdServer = false
+        LostFds = []
         NextNode = 0
         NextEdge = 0
         NextBackend = 0

@@ -1,0 +1,179 @@
+/// The commands of the profiles qemu-3.1 and qemu-seed, with the texts of the time
+/// (BLK-GRAPH-015, BLK-EXPORT-010, BLK-REOPEN-030).
+namespace Ashlar.Reference.Block
+
+/// One command by the legacy rules.
+module LegacyOracle =
+    open LegacyPermissions
+
+    let private refuse requirement text = Error(Refusal.generic requirement text)
+
+    let private exportShared = Perm.CR ||| Perm.W ||| Perm.WU
+
+    let private isBackend (edge: Edge) =
+        match edge.Parent with
+        | Parent.Backend _ -> true
+        | Parent.Node _ -> false
+
+    /// A user with a root edge (BLK-PERM-050). The node is the child by its id.
+    let private addBackend context (state: State) name node perm shared =
+        refusable {
+            let id = state.NextBackend
+            let state = { state with NextBackend = id + 1 }
+            let user = Parent.Backend id
+            let! state, root = attachUser context state user node "root" Role.None perm shared
+
+            let backend = { Id = id; Name = name; Perm = perm; Shared = shared; Root = root }
+
+            return { state with Backends = state.Backends.Add(id, backend) }, backend
+        }
+
+    let private blockdevAdd context state options =
+        let flat = LegacyOptions.flatten options
+
+        if (LegacyOptions.text "node-name" flat).IsNone then
+            refuse "BLK-OPEN-002" "'node-name' must be specified for the root node"
+        else
+            refusable {
+                let! state, id =
+                    LegacyOpen.openNode context state (LegacyOpen.Source.Inline flat) None
+
+                return putNode { state.Nodes[id] with MonitorOwned = true } state
+            }
+
+    let private blockdevDel (state: State) name =
+        match Graph.byName state name with
+        | None -> refuse "BLK-GRAPH-015" $"Cannot find node {name}"
+        | Some node ->
+            let parents = Graph.parents state node
+            let backs = parents |> List.tryFind (fun e -> Role.has Role.Cow e.Role)
+
+            match backs with
+            | _ when List.exists isBackend parents ->
+                refuse "BLK-GRAPH-011" $"Node {name} is in use"
+            | Some { Parent = Parent.Node p } ->
+                let overlay = state.Nodes[p].Name
+
+                refuse
+                    "BLK-GRAPH-012"
+                    $"Node '{name}' is busy: node is used as backing hd of '{overlay}'"
+            | _ when not node.MonitorOwned ->
+                refuse "BLK-GRAPH-013" $"Node {name} is not owned by the monitor"
+            | _ when not parents.IsEmpty -> refuse "BLK-GRAPH-014" $"Block device {name} is in use"
+            | _ -> Ok(closeUnused (putNode { node with MonitorOwned = false } state) node.Id)
+
+    let private nbdServerAdd context (state: State) device name writable =
+        if not state.NbdServer then
+            refuse "BLK-EXPORT-010" "NBD server not running"
+        elif state.Exports |> List.exists (fun e -> e.Name = name) then
+            refuse "BLK-EXPORT-010" $"NBD server already has export named '{name}'"
+        else
+            refusable {
+                let! node = LegacyOpen.lookup state device
+                let writable = writable && node.Writable
+                let perm = if writable then Perm.CR ||| Perm.W else Perm.CR
+                let! state, backend = addBackend context state "" node.Id perm exportShared
+
+                let export = { Id = name; Name = name; Writable = writable; Backend = backend.Id }
+
+                return { state with Exports = export :: state.Exports }
+            }
+
+    let private nbdServerRemove (state: State) name =
+        match state.Exports |> List.tryFind (fun e -> e.Name = name) with
+        | None -> refuse "BLK-EXPORT-010" $"Export '{name}' is not found"
+        | Some export ->
+            let rest = state.Exports |> List.filter (fun e -> e.Name <> name)
+            Ok(detach { state with Exports = rest } state.Backends[export.Backend].Root)
+
+    let private backendNamed (state: State) name =
+        match state.Backends.Values |> Seq.tryFind (fun b -> b.Name = name) with
+        | Some backend -> Ok backend
+        | None -> Error(Refusal.deviceNotFound "BLK-PERM-050" $"Device '{name}' not found")
+
+    let private backendAttach context (state: State) name nodeName perm shared =
+        refusable {
+            let! node = LegacyOpen.lookup state nodeName
+
+            if state.Backends.Values |> Seq.exists (fun b -> b.Name = name) then
+                return! refuse "BLK-PERM-050" $"Device with id '{name}' already exists"
+            else
+                let! state, _ = addBackend context state name node.Id perm shared
+                return state
+        }
+
+    let private backendSet context (state: State) name perm shared =
+        refusable {
+            let! backend = backendNamed state name
+            let edge = state.Edges[backend.Root]
+            let! state = checkUser context state edge.Child perm shared [ edge.Id ]
+            let edge = { edge with Perm = perm; Shared = shared }
+            let backend = { backend with Perm = perm; Shared = shared }
+
+            let state = {
+                state with
+                    Edges = state.Edges.Add(edge.Id, edge)
+                    Backends = state.Backends.Add(backend.Id, backend)
+            }
+
+            return settle state edge.Child
+        }
+
+    /// The node has a temporary user without permissions while it is reopened.
+    let private qemuIoReopen context (state: State) name arguments =
+        let plain (refusal: Refusal) : LegacyReopen.Failure = {
+            Refusal = refusal
+            Lost = ValueNone
+        }
+
+        refusable {
+            let! node = LegacyOpen.lookup state name |> Result.mapError plain
+            let! request = LegacyReopen.parse arguments |> Result.mapError plain
+
+            let! state, user =
+                addBackend context state "" node.Id Perm.None Perm.All |> Result.mapError plain
+
+            let! state = LegacyReopen.reopen context state node.Id request
+            return detach state user.Root
+        }
+
+    /// What the human monitor prints; QMP reports the first line only.
+    let private firstLine (refusal: Refusal) = { refusal with Text = refusal.Text.Split('\n')[0] }
+
+    let private notYet command =
+        Error {
+            Requirement = "BLK-OPEN-001"
+            Class = "CommandNotFound"
+            Text = $"The command {command} has not been found"
+        }
+
+    /// The state after a command, or its refusal and the state that stays.
+    let step (profile: Profile) (world: World) (state: State) (command: Command) =
+        let context = { Profile = profile; World = world; After = Map.empty }
+
+        let unchanged result =
+            match result with
+            | Ok state -> Ok(), state
+            | Error refusal -> Error(firstLine refusal), state
+
+        match command with
+        | BlockdevAdd options -> unchanged (blockdevAdd context state options)
+        | BlockdevDel name -> unchanged (blockdevDel state name)
+        | NbdServerStart when state.NbdServer ->
+            unchanged (refuse "BLK-EXPORT-007" "NBD server already running")
+        | NbdServerStart -> unchanged (Ok { state with NbdServer = true })
+        | NbdServerAdd(device, name, writable) ->
+            unchanged (nbdServerAdd context state device name writable)
+        | NbdServerRemove(name, _) -> unchanged (nbdServerRemove state name)
+        | QemuIoReopen(name, arguments) ->
+            match qemuIoReopen context state name arguments with
+            | Ok state -> Ok(), state
+            | Error { Refusal = refusal; Lost = ValueNone } -> Error refusal, state
+            | Error { Refusal = refusal; Lost = ValueSome lost } ->
+                Error refusal, { state with LostFds = lost :: state.LostFds }
+        | BackendAttach(name, node, perm, shared) ->
+            unchanged (backendAttach context state name node perm shared)
+        | BackendSet(name, perm, shared) -> unchanged (backendSet context state name perm shared)
+        | BackendDetach name ->
+            unchanged (backendNamed state name |> Result.map (fun b -> detach state b.Root))
+        | _ -> unchanged (notYet (Command.toQmp command |> fst))
