@@ -7,7 +7,7 @@ open Expecto
 open Expecto.Impl
 
 /// The tests of a Release build: everything except the hunt for planted bugs.
-let clean = [ PackagesTests.tests; Tidy.Tests.all ]
+let clean = [ PackagesTests.tests; Tidy.Tests.all; TracesTests.tests ]
 
 /// The tests of a Planted build: only those that switch a planted bug on.
 let planted: Test list = []
