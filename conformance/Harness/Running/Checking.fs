@@ -114,15 +114,15 @@ module Checking =
         else
             allowed |> List.map against |> List.minBy List.length
 
-    let private unexpected (expect: Expectation option) (result: Result<Reply, Refusal>) =
+    /// What was expected of a step and did not come, as the line that said so.
+    let unexpected (expect: Expectation option) (result: Result<Reply, Refusal>) : string option =
         match expect, result with
         | None, _
         | Some Expectation.Ok, Ok _
         | Some(Expectation.Error None), Error _ -> None
+        | Some(Expectation.Data runs), Ok(Data found) when runs = found -> None
         | Some(Expectation.Error(Some text)), Error refusal when refusal.Text = text -> None
-        | Some Expectation.Ok, Error _ -> Some "#expect ok"
-        | Some(Expectation.Error None), Ok _ -> Some "#expect error"
-        | Some(Expectation.Error(Some text)), _ -> Some("#expect error " + Json.quote text)
+        | Some expected, _ -> Some(ScriptPrinter.expectation expected)
 
     let private disagreement step command world state allowed actual differences = {
         Step = step

@@ -8,6 +8,8 @@ open Ashlar.Reference.Block
 [<RequireQualifiedAccess>]
 type Expectation =
     | Ok
+    /// A read that returns exactly these runs and zeroes elsewhere.
+    | Data of Content
     /// A refusal; with a text, exactly that one.
     | Error of text: string option
 

@@ -270,12 +270,26 @@ module ScriptParser =
     /// The first line of every script.
     let magic = "# ashlar-script 1"
 
+    /// `OFFSET+LENGTH=0xAB`.
+    let private run (word: Word) : Run =
+        let part text = { word with Text = text }
+
+        match word.Text.Split([| '+'; '=' |]) with
+        | [| offset; length; byte |] when word.Text.Contains '+' -> {
+            Offset = number 0L Limits.fileBytesMax (part offset)
+            Length = number 1L Limits.fileBytesMax (part length)
+            Byte = pattern (part byte)
+          }
+        | _ -> fail word.Column "data is written OFFSET+LENGTH=0xAB"
+
     let private expectation (words: Word list) =
         match words with
         | [ { Text = "ok" } ] -> Expectation.Ok
+        | [ { Text = "data" }; { Text = "zeroes" } ] -> Expectation.Data []
+        | { Text = "data" } :: (_ :: _ as runs) -> Expectation.Data(List.map run runs)
         | [ { Text = "error" } ] -> Expectation.Error None
         | [ { Text = "error" }; text ] -> Expectation.Error(Some text.Text)
-        | _ -> fail 1 "#expect ok | error | error \"TEXT\""
+        | _ -> fail 1 "#expect ok | data zeroes | data OFF+LEN=0xAB ... | error | error \"TEXT\""
 
     let private headerLine (header: Header) (name: string) (words: Word list) =
         match name, words with

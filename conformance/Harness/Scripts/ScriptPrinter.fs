@@ -129,9 +129,16 @@ module ScriptPrinter =
         | Request(name, r) -> request name r
         | other -> Command.toQmp other ||> qmp
 
-    let private expectation (expect: Expectation) =
+    let private run (r: Run) =
+        let digits = (int r.Byte).ToString "X2"
+        $"{r.Offset}+{r.Length}=0x{digits}"
+
+    /// What is expected, as the line that says so.
+    let expectation (expect: Expectation) : string =
         match expect with
         | Expectation.Ok -> "#expect ok"
+        | Expectation.Data [] -> "#expect data zeroes"
+        | Expectation.Data runs -> "#expect data " + String.Join(' ', List.map run runs)
         | Expectation.Error None -> "#expect error"
         | Expectation.Error(Some text) -> "#expect error " + Json.quote text
 
