@@ -7,7 +7,12 @@ open Expecto
 open Expecto.Impl
 
 /// The tests of a Release build: everything except the hunt for planted bugs.
-let clean = [ PackagesTests.tests; Tidy.Tests.all; TracesTests.tests ]
+let clean = [
+    PackagesTests.tests
+    Tidy.Tests.all
+    TracesTests.tests
+    testList "algebra" [ Algebra.LatticeTests.tests ]
+]
 
 /// The tests of a Planted build: only those that switch a planted bug on.
 let planted: Test list = []
