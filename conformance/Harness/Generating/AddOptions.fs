@@ -1,0 +1,261 @@
+/// Options of blockdev-add: mostly sensible trees over the files and nodes that are there.
+namespace Ashlar.Conformance
+
+open Ashlar.Reference.Block
+
+/// What a child is wanted for, which decides what fits.
+[<RequireQualifiedAccess>]
+type Wanted =
+    /// Any node.
+    | Anything
+    /// The file of a qcow2 node.
+    | Image
+    /// A backing.
+    | Backing
+
+/// Making options. Shares the generator's stream and sight.
+[<Sealed>]
+type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
+    let on = Value.Bool true
+    let off = Value.Bool false
+
+    let imageFiles =
+        script.Files
+        |> List.filter (fun f ->
+            match f.Format with
+            | Format.Qcow2 _ -> true
+            | _ -> false)
+        |> List.map _.Name
+        |> Array.ofList
+
+    let otherFiles =
+        script.Files
+        |> List.filter (fun f ->
+            match f.Format with
+            | Format.Qcow2 _ -> false
+            | _ -> true)
+        |> List.map _.Name
+        |> Array.ofList
+
+    let oddNames = [|
+        "none.raw"
+        ""
+        "x.raw"
+        "a.raw\u0000"
+        System.String('p', 4_096)
+    |]
+
+    let invalidNodeNames = [|
+        "9n"
+        ""
+        "a b"
+        "n/0"
+        "#block000"
+        "a2345678901234567890123456789012"
+        "a234567890123456789012345678901"
+        "\u00e9t\u00e9"
+        "n0:"
+    |]
+
+    let permLists = [|
+        [ "write" ]
+        [ "resize" ]
+        [ "consistent-read" ]
+        [ "write-unchanged"; "write" ]
+        [ "consistent-read"; "write"; "write-unchanged"; "resize" ]
+        []
+    |]
+
+    let windows = [| 0L; 512L; 1_000L; 4_096L; 65_536L; 131_072L; 1_048_576L; 2_097_152L; -1L |]
+
+    /// A name for a new node: usually free.
+    let freshName () =
+        if dice.Percent 2 then
+            dice.Pick invalidNodeNames
+        elif dice.Percent 2 then
+            dice.Pick [| "b0"; "b1"; "b2" |]
+        else
+            let mutable name = dice.Pick swarm.Names
+            let mutable tries = 0
+
+            while tries < 6 && sight.HasNode name do
+                name <- dice.Pick swarm.Names
+                tries <- tries + 1
+
+            name
+
+    /// Options every node takes, each seldom.
+    let common (isChild: bool) : (string * Value) list = [
+        if dice.Percent swarm.ReadOnlyPercent then
+            "read-only", (if dice.Percent 70 then on else off)
+
+        if dice.Percent swarm.AutoReadOnlyPercent then
+            "auto-read-only", (if dice.Percent 85 then on else off)
+
+        if dice.Percent swarm.ForceSharePercent then
+            "force-share", (if dice.Percent 90 then on else off)
+
+        if dice.Percent 6 then
+            "discard", Value.Str(dice.Pick [| "unmap"; "ignore" |])
+
+        if dice.Percent 4 then
+            "detect-zeroes", Value.Str(dice.Pick [| "off"; "on"; "unmap" |])
+
+        if dice.Percent 5 then
+            "cache",
+            Value.Dict [
+                if dice.Percent 30 then
+                    "direct", (if dice.Percent 30 then on else off)
+                if dice.Percent 60 then
+                    "no-flush", (if dice.Percent 60 then on else off)
+            ]
+
+        // Named like any other node; an unnamed root is refused.
+        if (if isChild then dice.Percent 55 else dice.Percent 99) then
+            "node-name", Value.Str(freshName ())
+    ]
+
+    let fileName (wanted: Wanted) =
+        if dice.Percent 3 then
+            dice.Pick oddNames
+        elif imageFiles.Length > 0 && dice.Percent(if wanted = Wanted.Image then 92 else 25) then
+            dice.Pick imageFiles
+        elif otherFiles.Length > 0 then
+            dice.Pick otherFiles
+        else
+            "none.raw"
+
+    let fileOptions (wanted: Wanted) : (string * Value) list = [
+        "filename", Value.Str(fileName wanted)
+
+        if dice.Percent swarm.LockingOffPercent then
+            "locking", Value.Str "off"
+        elif dice.Percent 3 then
+            "locking", Value.Str(dice.Pick [| "on"; "auto" |])
+
+        if dice.Percent 2 then
+            "aio", Value.Str(dice.Pick [| "threads"; "native"; "io_uring" |])
+
+        if dice.Percent 2 then
+            "x-check-cache-dropped", off
+    ]
+
+    /// The name of a node that is there, fitting if possible; seldom one that is not.
+    let reference (wanted: Wanted) : string =
+        if sight.Nodes.Count = 0 || dice.Percent 3 then
+            dice.Pick swarm.Names
+        else
+            let mutable node = sight.Nodes[dice.Below sight.Nodes.Count]
+            let mutable tries = 0
+
+            let fits (node: Node) =
+                match wanted with
+                | Wanted.Image -> sight.IsOnQcow2Image node && node.Driver <> Driver.Qcow2
+                | _ -> true
+
+            while tries < 5 && not (fits node) do
+                node <- sight.Nodes[dice.Below sight.Nodes.Count]
+                tries <- tries + 1
+
+            node.Name
+
+    let driverFor (wanted: Wanted) (depth: int) : string =
+        if depth >= swarm.DepthMax then
+            if wanted = Wanted.Image || dice.Percent 80 then "file" else "null-co"
+        elif wanted = Wanted.Image && dice.Percent 80 then
+            "file"
+        else
+            Swarm.drivers[dice.Weighted swarm.Drivers]
+
+    /// A whole options object.
+    member this.Node(wanted: Wanted, depth: int) : (string * Value) list =
+        let driver = driverFor wanted depth
+        let common = common (depth > 0)
+        ("driver", Value.Str driver) :: this.Own(driver, wanted, depth) @ common
+
+    /// A child: an object or a name.
+    member this.Child(wanted: Wanted, depth: int) : Value =
+        let inlined = sight.Nodes.Count = 0 || dice.Percent swarm.InlinePercent
+
+        if inlined && depth < 8 then
+            Value.Dict(this.Node(wanted, depth + 1))
+        else
+            Value.Str(reference wanted)
+
+    /// What the driver itself takes.
+    member private this.Own(driver: string, wanted: Wanted, depth: int) : (string * Value) list =
+        match driver with
+        | "file" -> fileOptions wanted
+        | "null-co" -> [
+            if dice.Percent 60 then
+                "size", Value.Int(dice.Pick [| 1_048_576L; 65_536L; 1_000L; 0L; -1L |])
+            if dice.Percent 10 then
+                "read-zeroes", on
+          ]
+        | "raw" -> [
+            "file", this.Child((if wanted = Wanted.Image then wanted else Wanted.Anything), depth)
+
+            // A window would hide an image's tables, so below qcow2 there is none.
+            if wanted <> Wanted.Image then
+                if dice.Percent 20 then
+                    "offset", Value.Int(dice.Pick windows)
+
+                if dice.Percent 15 then
+                    "size", Value.Int(dice.Pick windows)
+          ]
+        | "qcow2" -> [
+            "file", this.Child(Wanted.Image, depth)
+
+            if dice.Percent 35 then
+                "backing", this.Child(Wanted.Backing, depth)
+            elif dice.Percent 30 then
+                "backing", Value.Null
+
+            if dice.Percent 1 then
+                "data-file", Value.Str(reference Wanted.Anything)
+          ]
+        | "throttle" -> [
+            "throttle-group", Value.Str(if dice.Percent 4 then "nogroup" else "tg0")
+            "file", this.Child(wanted, depth)
+          ]
+        | "copy-on-read" -> [ "file", this.Child(wanted, depth) ]
+        | "blkdebug" -> [
+            "image", this.Child(wanted, depth)
+
+            if dice.Percent 40 then
+                "take-child-perms", Value.List(dice.Pick permLists |> List.map Value.Str)
+
+            if dice.Percent 40 then
+                "unshare-child-perms", Value.List(dice.Pick permLists |> List.map Value.Str)
+          ]
+        | "nbd" -> [
+            "server",
+            Value.Dict [
+                "type", Value.Str "unix"
+                "path", Value.Str(if dice.Percent 8 then "gone.sock" else "nbd.sock")
+            ]
+
+            if dice.Percent 95 then
+                "export", Value.Str(dice.Pick [| "disk"; "disk"; "cd"; "none" |])
+          ]
+        | _ ->
+            let count = if dice.Percent 5 then 0 else dice.Between(1, 3)
+
+            [
+                "children", Value.List [ for _ in 1..count -> this.Child(Wanted.Anything, depth) ]
+
+                "vote-threshold",
+                Value.Int(int64 (if dice.Percent 90 then max 1 (dice.Between(1, count)) else count + 1))
+
+                if dice.Percent 25 then
+                    "rewrite-corrupted", (if dice.Percent 70 then on else off)
+
+                if dice.Percent 25 then
+                    "read-pattern", Value.Str(dice.Pick [| "fifo"; "quorum" |])
+            ]
+
+    /// The name of a node that is there.
+    member _.Reference(wanted: Wanted) : string = reference wanted
+
+    /// A free name, usually.
+    member _.FreshName() : string = freshName ()

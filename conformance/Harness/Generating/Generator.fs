@@ -1,0 +1,150 @@
+/// The generator: one script's commands, drawn one by one with a look at the state. Most are valid,
+/// a known share is not, names are few so that things collide. The same seed gives the same script
+/// as long as the oracle answers the same.
+namespace Ashlar.Conformance
+
+open System.Collections.Generic
+open Ashlar.Reference.Block
+
+/// One script's source of commands.
+[<Sealed>]
+type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
+    inherit Source()
+
+    let dice = Dice seed
+    let world = Worlds.make (dice.Split()) profile.Name surroundings
+
+    let script = {
+        world with
+            Header = { world.Header with Seed = Some seed }
+    }
+
+    let swarm = Swarm.make (dice.Split()) surroundings
+    let sight = Sight script
+    let add = AddOptions(dice, swarm, script, sight)
+    let reopen = ReopenOptions(dice, swarm, sight, add)
+    let users = Users(dice, add, sight)
+    let plan = Queue<unit -> Command>()
+    let paths = script.Files |> List.map _.Name |> Array.ofList
+    let mutable step = 0
+
+    let anyName () = add.Reference Wanted.Anything
+
+    let node () =
+        let members = add.Node(Wanted.Anything, 0)
+
+        if dice.Percent swarm.InvalidPercent then
+            Spoil.options dice members
+        else
+            members
+
+    /// A path, most often one that a node uses.
+    let path () =
+        if sight.Nodes.Count > 0 && dice.Percent 70 then
+            match sight.Nodes[dice.Below sight.Nodes.Count].Settings with
+            | Settings.File hold -> hold.Path
+            | _ -> dice.Pick paths
+        else
+            dice.Pick paths
+
+    let modes = [| 0o644; 0o644; 0o444; 0o444; 0o000; 0o222; 0o600; 0o666 |]
+    let bytes = [| 100; 101; 102; 103; 200; 201; 202; 203 |]
+
+    let move () =
+        match dice.Below 12 with
+        | 0
+        | 1
+        | 2
+        | 3
+        | 4 -> Move.Chmod(path (), dice.Pick modes)
+        | 5
+        | 6 -> Move.TakeLock(path (), dice.Pick bytes)
+        | 7
+        | 8 -> Move.DropLock(path (), dice.Pick bytes)
+        | 9 -> Move.Rename(path (), (if dice.Percent 50 then "x.raw" else dice.Pick paths))
+        | 10 -> Move.Rename("x.raw", dice.Pick paths)
+        | _ -> Move.Unlink(path ())
+
+    let exportIds = [| "e0"; "e1"; "e2" |]
+    let exportNames = [| "x0"; "x1" |]
+
+    let exportAdd () =
+        let id = if dice.Percent 3 then dice.Pick [| "9!"; ""; "a b" |] else dice.Pick exportIds
+        let name = if dice.Percent 50 then None else Some(dice.Pick exportNames)
+        BlockExportAdd(id, anyName (), name, dice.Percent 50)
+
+    let exportDel () =
+        match sight.State.Exports with
+        | export :: _ when dice.Percent 80 -> BlockExportDel export.Id
+        | _ -> BlockExportDel(dice.Pick exportIds)
+
+    /// Deletes fitting nodes more often than others: those without parents.
+    let delete () =
+        let mutable name = anyName ()
+
+        if sight.Nodes.Count > 0 && dice.Percent 60 then
+            let candidate = sight.Nodes[dice.Below sight.Nodes.Count]
+
+            if candidate.Parents.IsEmpty then
+                name <- candidate.Name
+
+        BlockdevDel name
+
+    let legacyReopen () =
+        let arguments =
+            dice.Pick [|
+                "-r"
+                "-w"
+                "-o read-only=on"
+                "-o read-only=off"
+                "-o auto-read-only=on"
+                "-o read-only=on,auto-read-only=on"
+                ""
+            |]
+
+        QemuIoReopen(anyName (), arguments)
+
+    let single () =
+        match dice.Weighted swarm.Commands with
+        | 0 -> BlockdevAdd(Value.Dict(node ()))
+        | 1 -> delete ()
+        | 2 -> BlockdevReopen(reopen.List())
+        | 3 -> BlockdevSnapshot(anyName (), anyName ())
+        | 4 -> users.Resize()
+        | 5 -> NbdServerStart
+        | 6 -> if sight.State.NbdServer || dice.Percent 20 then exportAdd () else NbdServerStart
+        | 7 -> exportDel ()
+        | 8 -> users.Attach()
+        | 9 -> users.Set()
+        | 10 -> users.Detach()
+        | 11 -> users.Request 0
+        | 12 -> users.Request 1
+        | 13 -> users.Request 2
+        | 14 -> users.Request 3
+        | 15 -> Move(move ())
+        | 16 -> NbdServerAdd(anyName (), dice.Pick exportNames, dice.Percent 50)
+        | 17 -> NbdServerRemove(dice.Pick exportNames, dice.Percent 70)
+        | _ -> legacyReopen ()
+
+    let next () =
+        if plan.Count > 0 && dice.Percent 85 then
+            plan.Dequeue () ()
+        else
+            if plan.Count = 0 && not surroundings.Legacy && dice.Percent swarm.StoryPercent then
+                let scene: Stories.Scene = { Dice = dice; Add = add; Script = script }
+
+                for part in Stories.draw scene do
+                    plan.Enqueue part
+
+            single ()
+
+    /// The world, and a header that says seed, profile and policy; no steps.
+    member _.Script = script
+
+    override _.Next(world, state) =
+        if step >= swarm.Steps then
+            ValueNone
+        else
+            step <- step + 1
+            sight.Look(world, state)
+            ValueSome(next ())

@@ -1,0 +1,228 @@
+/// Making a failing script short: first steps go, in chunks, then the world, then options. The same
+/// script always shrinks to the same result.
+module Ashlar.Conformance.Shrinking
+
+open System
+open Ashlar.Reference.Block
+
+/// A list without the items from `start` on, `count` of them.
+let private without (start: int) (count: int) (items: 'a list) : 'a list =
+    items |> List.indexed |> List.filter (fun (i, _) -> i < start || i >= start + count) |> List.map snd
+
+let private replaced (index: int) (item: 'a) (items: 'a list) : 'a list =
+    items |> List.mapi (fun i x -> if i = index then item else x)
+
+/// Every list with one item left out.
+let private dropOne (items: 'a list) : 'a list seq =
+    seq {
+        for i in 0 .. items.Length - 1 do
+            without i 1 items
+    }
+
+/// Every list with one item replaced by a simpler one.
+let private simplifyOne (simpler: 'a -> 'a seq) (items: 'a list) : 'a list seq =
+    seq {
+        for i, item in List.indexed items do
+            for other in simpler item do
+                replaced i other items
+    }
+
+/// Smaller numbers: nothing, then half, then the multiples of a sector and of a cluster below.
+let private smallerNumbers (n: int64) : int64 seq =
+    seq {
+        if n <> 0L then
+            0L
+
+        if n > 512L || n < -1L then
+            n / 2L
+
+        if n > 65_536L && n % 65_536L <> 0L then
+            n / 65_536L * 65_536L
+
+        if n > 512L && n % 512L <> 0L then
+            n / 512L * 512L
+    }
+
+/// Simpler option values: less in them, or smaller numbers.
+let rec private simplerValues (value: Value) : Value seq =
+    match value with
+    | Value.Null
+    | Value.Bool _
+    | Value.Str _ -> Seq.empty
+    | Value.Int n -> smallerNumbers n |> Seq.map Value.Int
+    | Value.List items ->
+        Seq.append (dropOne items) (simplifyOne simplerValues items) |> Seq.map Value.List
+    | Value.Dict members ->
+        let inner (key, value) = simplerValues value |> Seq.map (fun v -> key, v)
+        Seq.append (dropOne members) (simplifyOne inner members) |> Seq.map Value.Dict
+
+let private smallerPerms (p: Perm) : Perm seq =
+    seq {
+        for bit in Perm.ordered do
+            if Perm.meets p bit then
+                Perm.minus p bit
+    }
+
+/// Shared permissions are simplest when everything is shared.
+let private laxerShares (p: Perm) : Perm seq =
+    seq {
+        for bit in Perm.ordered do
+            if not (Perm.meets p bit) then
+                p ||| bit
+    }
+
+let private simplerRequests (request: Request) : Request seq =
+    match request with
+    | Request.Flush -> Seq.empty
+    | Request.Read(offset, length) ->
+        seq {
+            for l in smallerNumbers length do
+                Request.Read(offset, l)
+            for o in smallerNumbers offset do
+                Request.Read(o, length)
+        }
+    | Request.Write(offset, length, pattern) ->
+        seq {
+            for l in smallerNumbers length do
+                Request.Write(offset, l, pattern)
+            for o in smallerNumbers offset do
+                Request.Write(o, length, pattern)
+            if pattern <> 1uy then
+                Request.Write(offset, length, 1uy)
+        }
+    | Request.WriteZeroes(offset, length) ->
+        seq {
+            for l in smallerNumbers length do
+                Request.WriteZeroes(offset, l)
+            for o in smallerNumbers offset do
+                Request.WriteZeroes(o, length)
+        }
+
+let private simplerCommands (command: Command) : Command seq =
+    match command with
+    | BlockdevAdd options -> simplerValues options |> Seq.map BlockdevAdd
+    | BlockdevReopen elements ->
+        Seq.append (dropOne elements) (simplifyOne simplerValues elements) |> Seq.map BlockdevReopen
+    | BlockResize(node, size) -> smallerNumbers size |> Seq.map (fun s -> BlockResize(node, s))
+    | BlockExportAdd(id, node, name, writable) ->
+        seq {
+            if writable then
+                BlockExportAdd(id, node, name, false)
+            if name.IsSome then
+                BlockExportAdd(id, node, None, writable)
+        }
+    | BackendAttach(name, node, perm, shared) ->
+        Seq.append
+            (smallerPerms perm |> Seq.map (fun p -> BackendAttach(name, node, p, shared)))
+            (laxerShares shared |> Seq.map (fun s -> BackendAttach(name, node, perm, s)))
+    | BackendSet(name, perm, shared) ->
+        Seq.append
+            (smallerPerms perm |> Seq.map (fun p -> BackendSet(name, p, shared)))
+            (laxerShares shared |> Seq.map (fun s -> BackendSet(name, perm, s)))
+    | Request(name, request) -> simplerRequests request |> Seq.map (fun r -> Request(name, r))
+    | _ -> Seq.empty
+
+let private simplerSteps (step: Step) : Step seq =
+    match step.Act with
+    | Act.Do command ->
+        simplerCommands command |> Seq.map (fun c -> { step with Act = Act.Do c })
+    | Act.Refused _ -> Seq.empty
+
+let private simplerFiles (file: WorldFile) : WorldFile seq =
+    seq {
+        if not file.Locks.IsEmpty then
+            { file with Locks = [] }
+
+        if file.Mode <> 0o644 then
+            { file with Mode = 0o644 }
+
+        if not file.Owned then
+            { file with Owned = true }
+
+        match file.Format with
+        | Format.Qcow2 header ->
+            if header.BackingFile.IsSome then
+                let alone = { header with BackingFile = None; BackingFormat = None }
+                { file with Format = Format.Qcow2 alone }
+
+            if header.ClusterBits <> Script.defaultClusterBits then
+                let usual = { header with ClusterBits = Script.defaultClusterBits }
+                { file with Format = Format.Qcow2 usual }
+        | _ -> ()
+    }
+
+/// Chunks of steps left out: halves, quarters, down to one, later ones first.
+let private withoutChunks (script: Script) : Script seq =
+    seq {
+        let mutable size = max 1 (script.Steps.Length / 2)
+        let mutable more = not script.Steps.IsEmpty
+
+        while more do
+            let mutable start = (script.Steps.Length - 1) / size * size
+
+            while start >= 0 do
+                { script with Steps = without start size script.Steps }
+                start <- start - size
+
+            more <- size > 1
+            size <- size / 2
+    }
+
+let private simplerWorlds (script: Script) : Script seq =
+    seq {
+        for files in dropOne script.Files do
+            { script with Files = files }
+
+        if not script.Exports.IsEmpty then
+            { script with Exports = [] }
+
+        for exports in dropOne script.Exports do
+            { script with Exports = exports }
+
+        for groups in dropOne script.ThrottleGroups do
+            { script with ThrottleGroups = groups }
+
+        for files in simplifyOne simplerFiles script.Files do
+            { script with Files = files }
+
+        if script.Header.Policy = Policy.Static then
+            { script with Header = { script.Header with Policy = Policy.Dynamic } }
+    }
+
+let private simplerOptions (script: Script) : Script seq =
+    simplifyOne simplerSteps script.Steps |> Seq.map (fun steps -> { script with Steps = steps })
+
+/// Every script one notch simpler, in the order in which they are tried.
+let candidates (script: Script) : Script seq =
+    Seq.concat [ withoutChunks script; simplerWorlds script; simplerOptions script ]
+
+/// The shortest script found that still fails. `fails` is asked at most `Limits.shrinkRuns` times.
+let shrink (fails: Script -> bool) (script: Script) : Script =
+    let mutable best = script
+    let mutable runs = 0
+
+    // A pass takes each success as its new start and goes on until nothing in it helps.
+    let rec pass (kind: Script -> Script seq) =
+        let found =
+            kind best
+            |> Seq.takeWhile (fun _ -> runs < Limits.shrinkRuns)
+            |> Seq.tryFind (fun candidate ->
+                runs <- runs + 1
+                fails candidate)
+
+        match found with
+        | Some simpler ->
+            best <- simpler
+            pass kind |> ignore
+            true
+        | None -> false
+
+    let mutable more = true
+
+    while more && runs < Limits.shrinkRuns do
+        let steps = pass withoutChunks
+        let worlds = pass simplerWorlds
+        let options = pass simplerOptions
+        more <- steps || worlds || options
+
+    best
