@@ -88,7 +88,7 @@ module Checking =
             && List.isEmpty (Comparison.answerDifferences mode (OracleView.answer allowed) actual))
 
     /// The allowed outcome the subject agrees with.
-    let private agreed mode (subject: Subject) (answer: Answer) (allowed: Outcome list) =
+    let internal agreed mode (subject: Subject) (answer: Answer) (allowed: Outcome list) =
         let rec go outcomes =
             match outcomes with
             | [] -> ValueNone
@@ -104,7 +104,7 @@ module Checking =
         go allowed
 
     /// The differences to the nearest allowed outcome.
-    let private nearest (mode: ComparisonMode) (actual: Observation) (allowed: Outcome list) =
+    let internal nearest (mode: ComparisonMode) (actual: Observation) (allowed: Outcome list) =
         let against (o: Outcome) =
             let expected = OracleView.observe o.World o.State (OracleView.answer o.Result)
             Comparison.differences mode expected actual
@@ -124,7 +124,7 @@ module Checking =
         | Some(Expectation.Error(Some text)), Error refusal when refusal.Text = text -> None
         | Some expected, _ -> Some(ScriptPrinter.expectation expected)
 
-    let private disagreement step command world state allowed actual differences = {
+    let internal disagreement step command world state allowed actual differences = {
         Step = step
         Command = command
         WorldBefore = world

@@ -103,7 +103,7 @@ type Coverage() =
 
     /// Counts every requirement of a derivation; the refusing one is counted by `Count`.
     member _.CountDerivation
-        (steps: Ashlar.Reference.Block.Step list, result: Result<Reply, Refusal>)
+        (steps: Step list, result: Result<Reply, Refusal>)
         =
         match result with
         | Ok _ ->

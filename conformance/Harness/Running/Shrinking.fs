@@ -122,7 +122,7 @@ let private simplerCommands (command: Command) : Command seq =
     | Request(name, request) -> simplerRequests request |> Seq.map (fun r -> Request(name, r))
     | _ -> Seq.empty
 
-let private simplerSteps (step: Step) : Step seq =
+let private simplerSteps (step: ScriptStep) : ScriptStep seq =
     match step.Act with
     | Act.Do command ->
         simplerCommands command |> Seq.map (fun c -> { step with Act = Act.Do c })

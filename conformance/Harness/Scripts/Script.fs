@@ -21,7 +21,7 @@ type Act =
     | Refused of execute: string * arguments: Value * refusal: Refusal
 
 /// A line that acts and what is expected of it.
-type Step = { Act: Act; Expect: Expectation option }
+type ScriptStep = { Act: Act; Expect: Expectation option }
 
 /// Which policy of auto-read-only the block layer runs under (BLK-RO-010, BLK-RO-015).
 [<RequireQualifiedAccess>]
@@ -61,7 +61,7 @@ type Script = {
     Files: WorldFile list
     Exports: WorldExport list
     ThrottleGroups: string list
-    Steps: Step list
+    Steps: ScriptStep list
 }
 
 /// Makers and questions.
@@ -91,7 +91,7 @@ module Script =
     }
 
     /// A step without an expectation.
-    let step (command: Command) : Step = { Act = Act.Do command; Expect = None }
+    let step (command: Command) : ScriptStep = { Act = Act.Do command; Expect = None }
 
     /// The commands a block layer gets to see, in order.
     let commands (script: Script) : Command list =
