@@ -1,20 +1,154 @@
-/// The program ashlar-conform: reads the command line and hands over to the harness.
+/// The program ashlar-conform: reads the command line and hands over to the harness. Exit codes:
+/// 0 in agreement, 1 a disagreement, 2 misuse or a machine that refuses what a run needs.
 module Ashlar.Conformance.Cli.Program
 
+open System
 open System.CommandLine
-open Spectre.Console
+open System.IO
+open Ashlar.Conformance
+open Ashlar.Conformance.Cli
+
+let private runOptions: Option list = [
+    Arguments.lane
+    Arguments.seed
+    Arguments.steps
+    Arguments.seconds
+    Arguments.profile
+    Arguments.script
+    Arguments.workers
+    Arguments.json
+    Arguments.html
+    Arguments.out
+]
+
+let private command
+    (name: string)
+    (meaning: string)
+    (parts: Symbol list)
+    (act: ParseResult -> int)
+    =
+    let command = Command(name, meaning)
+
+    for part in parts do
+        match part with
+        | :? Option as option -> command.Options.Add option
+        | :? Argument as argument -> command.Arguments.Add argument
+        | _ -> ()
+
+    command.SetAction act
+    command
+
+let private symbols (options: Option list) : Symbol list = options |> List.map (fun o -> o)
+
+let private file = Argument<string>("FILE", Description = "a script")
+
+let private replay () =
+    let files =
+        Argument<string[]>("FILE", Description = "scripts", Arity = ArgumentArity.OneOrMore)
+
+    command
+        "replay"
+        "Run scripts and compare every step."
+        [ files; Arguments.realFiles ]
+        (fun parsed ->
+            match parsed.GetValue files with
+            | null -> Arguments.misuse "which script?"
+            | files -> ScriptCommands.replay files parsed)
+
+let private given (parsed: ParseResult) (argument: Argument<string>) : string =
+    match parsed.GetValue argument with
+    | null -> Arguments.misuse "which file?"
+    | path -> path
+
+let private explain () =
+    let step = Option<string>("--step", Description = "only this step, counted from 1")
+
+    command
+        "explain"
+        "Say requirement by requirement why the oracle decides as it does."
+        [ file; step ]
+        (fun parsed -> ScriptCommands.explain (given parsed file) (Arguments.numberOf parsed step))
+
+let private shrink () =
+    command
+        "shrink"
+        "Make a script that disagrees as short as it goes."
+        [ file; Arguments.realFiles; Arguments.out ]
+        (fun parsed -> ScriptCommands.shrink (given parsed file) parsed)
+
+let private replayTrace () =
+    let trace = Argument<string>("FILE", Description = "a recorded trace, JSON lines")
+
+    command
+        "replay-trace"
+        "Compare a recorded trace of an old QEMU with a profile."
+        [ trace; Arguments.profile; Arguments.json ]
+        (fun parsed -> TraceCommand.run (given parsed trace) parsed)
+
+let private tables () =
+    let directory =
+        Argument<string>(
+            "DIRECTORY",
+            Description = "where the pages go",
+            DefaultValueFactory = (fun _ -> Path.Combine("docs", "tables"))
+        )
+
+    command "tables" "Write the generated pages of docs/tables." [ directory ] (fun parsed ->
+        Tables.write (given parsed directory))
 
 /// The commands, by name.
-let root =
+let root () =
     let root = RootCommand "Checks a block layer against the Ashlar oracle."
-    let about = Command("about", "Says what this build is.")
 
-    about.SetAction(fun _ ->
-        AnsiConsole.WriteLine $"ashlar-conform ({Ashlar.Conformance.Build.kind})"
-        0)
+    [
+        command "run" "Run lanes of random scripts." (symbols runOptions) RunCommand.run
+        replay ()
+        explain ()
+        shrink ()
+        command
+            "coverage"
+            "Run lanes and list every requirement with its counts."
+            (symbols runOptions)
+            RunCommand.coverage
+        replayTrace ()
+        command "list" "List lanes, profiles and planted bugs." [] (fun _ -> Tables.list ())
+        tables ()
+        command "about" "Say what this build is." [] (fun _ ->
+            Console.WriteLine $"ashlar-conform ({Build.kind})"
+            0)
+    ]
+    |> List.iter root.Subcommands.Add
 
-    root.Subcommands.Add about
     root
 
+let private complain (message: string) =
+    Console.Error.WriteLine("ashlar-conform: " + message)
+    2
+
+/// Nothing but this prints an exception, and only its message: users get no stack traces, unless
+/// they ask for them.
+let private guarded (act: unit -> int) : int =
+    try
+        act ()
+    with
+    | Arguments.Misuse message -> complain message
+    | Libc.HostFault(operation, errno) ->
+        complain $"{operation}: {Runtime.InteropServices.Marshal.GetPInvokeErrorMessage errno}"
+    | :? IOException as error -> complain error.Message
+    | :? UnauthorizedAccessException as error -> complain error.Message
+    | error when isNull (Environment.GetEnvironmentVariable "ASHLAR_STACK_TRACE") ->
+        complain
+            $"internal error, {error.GetType().Name}: {error.Message} (ASHLAR_STACK_TRACE=1 shows where)"
+
 [<EntryPoint>]
-let main arguments = root.Parse(arguments).Invoke()
+let main arguments =
+    let parsed = (root ()).Parse arguments
+
+    if parsed.Errors.Count > 0 then
+        for error in parsed.Errors do
+            complain error.Message |> ignore
+
+        2
+    else
+        let configuration = InvocationConfiguration(EnableDefaultExceptionHandler = false)
+        guarded (fun () -> parsed.Invoke configuration)

@@ -37,13 +37,7 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
         |> List.map _.Name
         |> Array.ofList
 
-    let oddNames = [|
-        "none.raw"
-        ""
-        "x.raw"
-        "a.raw\u0000"
-        System.String('p', 4_096)
-    |]
+    let oddNames = [| "none.raw"; ""; "x.raw"; "a.raw\u0000"; System.String('p', 4_096) |]
 
     let invalidNodeNames = [|
         "9n"
@@ -161,7 +155,10 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
 
     let driverFor (wanted: Wanted) (depth: int) : string =
         if depth >= swarm.DepthMax then
-            if wanted = Wanted.Image || dice.Percent 80 then "file" else "null-co"
+            if wanted = Wanted.Image || dice.Percent 80 then
+                "file"
+            else
+                "null-co"
         elif wanted = Wanted.Image && dice.Percent 80 then
             "file"
         else
@@ -245,7 +242,14 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
                 "children", Value.List [ for _ in 1..count -> this.Child(Wanted.Anything, depth) ]
 
                 "vote-threshold",
-                Value.Int(int64 (if dice.Percent 90 then max 1 (dice.Between(1, count)) else count + 1))
+                Value.Int(
+                    int64 (
+                        if dice.Percent 90 then
+                            max 1 (dice.Between(1, count))
+                        else
+                            count + 1
+                    )
+                )
 
                 if dice.Percent 25 then
                     "rewrite-corrupted", (if dice.Percent 70 then on else off)

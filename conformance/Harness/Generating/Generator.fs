@@ -14,10 +14,7 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
     let dice = Dice seed
     let world = Worlds.make (dice.Split()) profile.Name surroundings
 
-    let script = {
-        world with
-            Header = { world.Header with Seed = Some seed }
-    }
+    let script = { world with Header = { world.Header with Seed = Some seed } }
 
     let swarm = Swarm.make (dice.Split()) surroundings
     let sight = Sight script
@@ -69,8 +66,18 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
     let exportNames = [| "x0"; "x1" |]
 
     let exportAdd () =
-        let id = if dice.Percent 3 then dice.Pick [| "9!"; ""; "a b" |] else dice.Pick exportIds
-        let name = if dice.Percent 50 then None else Some(dice.Pick exportNames)
+        let id =
+            if dice.Percent 3 then
+                dice.Pick [| "9!"; ""; "a b" |]
+            else
+                dice.Pick exportIds
+
+        let name =
+            if dice.Percent 50 then
+                None
+            else
+                Some(dice.Pick exportNames)
+
         BlockExportAdd(id, anyName (), name, dice.Percent 50)
 
     let exportDel () =
@@ -112,7 +119,11 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | 3 -> BlockdevSnapshot(anyName (), anyName ())
         | 4 -> users.Resize()
         | 5 -> NbdServerStart
-        | 6 -> if sight.State.NbdServer || dice.Percent 20 then exportAdd () else NbdServerStart
+        | 6 ->
+            if sight.State.NbdServer || dice.Percent 20 then
+                exportAdd ()
+            else
+                NbdServerStart
         | 7 -> exportDel ()
         | 8 -> users.Attach()
         | 9 -> users.Set()

@@ -40,14 +40,17 @@ module Unflatten =
 type ReopenOptions(dice: Dice, swarm: Swarm, sight: Sight, add: AddOptions) =
     let windows = [| 0L; 512L; 4_096L; 65_536L; 1_048_576L; 1_000L |]
 
-    let set key value members =
-        List.filter (fun (k, _) -> k <> key) members @ [ key, value ]
+    let set key value members = List.filter (fun (k, _) -> k <> key) members @ [ key, value ]
 
     let drop key members = List.filter (fun (k, _) -> k <> key) members
 
     let toggled key (members: (string * Value) list) =
         match Value.find key members with
-        | ValueSome(Value.Bool b) -> if dice.Percent 50 then drop key members else set key (Value.Bool(not b)) members
+        | ValueSome(Value.Bool b) ->
+            if dice.Percent 50 then
+                drop key members
+            else
+                set key (Value.Bool(not b)) members
         | _ -> set key (Value.Bool true) members
 
     /// One or two changes, or none: identity is worth asking for, too (BLK-REOPEN-023).
@@ -70,8 +73,10 @@ type ReopenOptions(dice: Dice, swarm: Swarm, sight: Sight, add: AddOptions) =
             | 13 when node.Driver = Driver.Raw && not (sight.IsOnQcow2Image node) ->
                 let key = dice.Pick [| "offset"; "size" |]
 
-                if dice.Percent 30 then drop key members
-                else set key (Value.Int(dice.Pick windows)) members
+                if dice.Percent 30 then
+                    drop key members
+                else
+                    set key (Value.Int(dice.Pick windows)) members
             | 14 when node.Driver = Driver.Throttle ->
                 set "throttle-group" (Value.Str(dice.Pick [| "tg0"; "tg1"; "nogroup" |])) members
             | 15 -> set "discard" (Value.Str(dice.Pick [| "unmap"; "ignore" |])) members
@@ -123,7 +128,12 @@ type ReopenOptions(dice: Dice, swarm: Swarm, sight: Sight, add: AddOptions) =
     and child (depth: int) (parent: Node) (edge: Edge) : (string * Value) list =
         let node = sight.State.Nodes[edge.Child]
         let inherits = node.InheritsFrom = parent.Id
-        let wanted = if parent.Driver = Driver.Qcow2 && edge.Name = "file" then Wanted.Image else Wanted.Anything
+
+        let wanted =
+            if parent.Driver = Driver.Qcow2 && edge.Name = "file" then
+                Wanted.Image
+            else
+                Wanted.Anything
 
         match dice.Below 20 with
         | 0
@@ -158,7 +168,10 @@ type ReopenOptions(dice: Dice, swarm: Swarm, sight: Sight, add: AddOptions) =
                 []
 
         let backing =
-            if node.Driver = Driver.Qcow2 && not (edges |> List.exists (fun e -> e.Name = "backing")) then
+            if
+                node.Driver = Driver.Qcow2
+                && not (edges |> List.exists (fun e -> e.Name = "backing"))
+            then
                 match dice.Below 4 with
                 | 0 -> []
                 | 1 -> [ "backing", Value.Str(add.Reference Wanted.Backing) ]

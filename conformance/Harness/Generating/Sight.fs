@@ -25,7 +25,11 @@ type Sight(script: Script) =
             node.Children
             |> List.tryPick (fun id ->
                 let edge = state.Edges[id]
-                if Role.has Role.Primary edge.Role then Some edge.Child else None)
+
+                if Role.has Role.Primary edge.Role then
+                    Some edge.Child
+                else
+                    None)
 
         match node.Settings with
         | Settings.File hold -> ValueSome hold.Inode

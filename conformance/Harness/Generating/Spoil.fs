@@ -54,14 +54,17 @@ let rec options (dice: Dice) (members: (string * Value) list) : (string * Value)
             let levels = dice.Between(60, 66)
             let deep = nest levels (Value.Dict [ "driver", Value.Str "null-co" ])
 
-            [
-                "driver", Value.Str "raw"
-                "node-name", Value.Str "n0"
-                "file", deep
-            ]
+            [ "driver", Value.Str "raw"; "node-name", Value.Str "n0"; "file", deep ]
         | _ ->
             // Most often the trouble is further down.
-            match List.tryFindIndex (fun (_, v) -> match v with Value.Dict _ -> true | _ -> false) members with
+            match
+                List.tryFindIndex
+                    (fun (_, v) ->
+                        match v with
+                        | Value.Dict _ -> true
+                        | _ -> false)
+                    members
+            with
             | Some inner ->
                 let key, value = members[inner]
                 replace inner (key, Value.Dict(options dice (Value.members value))) members

@@ -5,11 +5,7 @@ module Ashlar.Conformance.Stories
 open Ashlar.Reference.Block
 
 /// What a story's step is made from.
-type Scene = {
-    Dice: Dice
-    Add: AddOptions
-    Script: Script
-}
+type Scene = { Dice: Dice; Add: AddOptions; Script: Script }
 
 let private str (s: string) = Value.Str s
 let private flag name = name, Value.Bool true

@@ -56,13 +56,9 @@ module Swarm =
     let private driverWeights = [| 22; 8; 20; 18; 9; 8; 6; 4; 5 |]
 
     /// The order of CommandKind.names.
-    let private commandWeights = [|
-        30; 8; 16; 4; 5; 2; 6; 4; 12; 8; 5; 9; 9; 3; 2; 8; 0; 0; 0
-    |]
+    let private commandWeights = [| 30; 8; 16; 4; 5; 2; 6; 4; 12; 8; 5; 9; 9; 3; 2; 8; 0; 0; 0 |]
 
-    let private legacyWeights = [|
-        30; 8; 0; 0; 3; 0; 0; 0; 4; 3; 2; 0; 0; 0; 0; 4; 10; 6; 20
-    |]
+    let private legacyWeights = [| 30; 8; 0; 0; 3; 0; 0; 0; 4; 3; 2; 0; 0; 0; 0; 4; 10; 6; 20 |]
 
     /// Most likings keep their weight, some vanish, some grow.
     let private factors = [| 0; 1; 1; 1; 1; 2; 4 |]
@@ -77,7 +73,12 @@ module Swarm =
         let steps = dice.Between(12, 60)
 
         let commands =
-            draw dice (if surroundings.Legacy then legacyWeights else commandWeights)
+            draw
+                dice
+                (if surroundings.Legacy then
+                     legacyWeights
+                 else
+                     commandWeights)
 
         // Without nodes nothing happens, so adding keeps at least its own weight.
         commands[0] <- max commands[0] 30

@@ -32,7 +32,10 @@ type Users(dice: Dice, add: AddOptions, sight: Sight) =
     |]
 
     let mask (typical: Perm[]) =
-        if dice.Percent 85 then dice.Pick typical else enum<Perm> (dice.Below 16)
+        if dice.Percent 85 then
+            dice.Pick typical
+        else
+            enum<Perm>(dice.Below 16)
 
     let anyNode () = add.Reference Wanted.Anything
 
@@ -100,8 +103,7 @@ type Users(dice: Dice, add: AddOptions, sight: Sight) =
         BackendAttach(freeName (), anyNode (), mask typicalPerms, mask typicalShares)
 
     /// Other masks for a backend.
-    member _.Set() : Command =
-        BackendSet(takenName (), mask typicalPerms, mask typicalShares)
+    member _.Set() : Command = BackendSet(takenName (), mask typicalPerms, mask typicalShares)
 
     /// A backend detached.
     member _.Detach() : Command = BackendDetach(takenName ())

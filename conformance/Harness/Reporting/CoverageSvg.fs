@@ -36,8 +36,7 @@ let private labelWidth = 84
 
 /// The picture.
 let draw (coverage: Coverage) : string =
-    let bySubject =
-        Requirements.all.Value |> List.groupBy (fun r -> Requirements.subject r.Id)
+    let bySubject = Requirements.all.Value |> List.groupBy (fun r -> Requirements.subject r.Id)
 
     let columns = bySubject |> List.map (fun (_, all) -> all.Length) |> List.fold max 1
     let width = labelWidth + columns * (side + gap)
@@ -46,7 +45,8 @@ let draw (coverage: Coverage) : string =
 
     svg
         .Append($"<svg class=\"coverage\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" ")
-        .Append $"height=\"{height}\" role=\"img\" aria-label=\"requirement coverage\">"
+        .Append
+        $"height=\"{height}\" role=\"img\" aria-label=\"requirement coverage\">"
     |> ignore
 
     bySubject
@@ -70,12 +70,14 @@ let draw (coverage: Coverage) : string =
                 | Some t -> $": {t.Accepted:N0} accepted, {t.Refused:N0} refused"
                 | None -> ""
 
-            let title = WebUtility.HtmlEncode $"{r.Id} {r.Title} — {words}{counts}"
+            let title = string (WebUtility.HtmlEncode $"{r.Id} {r.Title} — {words}{counts}")
             let label = r.Id.Substring(r.Id.Length - 2)
 
             svg
                 .Append($"<g class=\"cell {cls}\"><title>{title}</title>")
-                .Append($"<rect x=\"{x}\" y=\"{y}\" width=\"{side}\" height=\"{side}\" rx=\"5\"/>")
+                .Append(
+                    $"<rect x=\"{x}\" y=\"{y}\" width=\"{side}\" height=\"{side}\" rx=\"5\"/>"
+                )
                 .Append($"<text x=\"{x + side / 2}\" y=\"{y + 17}\">{label}</text></g>")
             |> ignore))
 

@@ -93,7 +93,13 @@ let derivation (profile: Profile) (d: Disagreement) : string list =
     Explain.explain profile d.WorldBefore d.StateBefore d.Command
     |> List.map (fun step ->
         let values = step.Values |> List.map (fun (key, value) -> $"{key} = {value}")
-        let values = if values.IsEmpty then "" else " (" + String.Join(", ", values) + ")"
+
+        let values =
+            if values.IsEmpty then
+                ""
+            else
+                " (" + String.Join(", ", values) + ")"
+
         let node = if step.Node = "" then "" else $" {step.Node}"
         $"{step.Requirement}{node}: {step.Sentence}{values}")
 

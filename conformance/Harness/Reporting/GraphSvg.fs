@@ -17,13 +17,7 @@ type private Box = {
 }
 
 /// One arrow; equal positions of parallel arrows are told apart by Slot.
-type private Arrow = {
-    From: string
-    Target: string
-    Name: string
-    Masks: string
-    Marked: bool
-}
+type private Arrow = { From: string; Target: string; Name: string; Masks: string; Marked: bool }
 
 let private boxWidth = 148.0
 let private boxHeight = 40.0
@@ -32,10 +26,13 @@ let private gapY = 92.0
 let private margin = 14.0
 
 let private number (x: float) = x.ToString("0.#", CultureInfo.InvariantCulture)
-let private escape (text: string) = WebUtility.HtmlEncode text
+let private escape (text: string) : string = string (WebUtility.HtmlEncode text)
 
 let private short (text: string) (count: int) =
-    if text.Length <= count then text else text.Substring(0, count - 1) + "…"
+    if text.Length <= count then
+        text
+    else
+        text.Substring(0, count - 1) + "…"
 
 let private boxesOf (o: Observation) : Box list =
     let users =
@@ -43,7 +40,10 @@ let private boxesOf (o: Observation) : Box list =
         |> List.indexed
         |> List.map (fun (i, b) -> {
             Key = $"u{i}"
-            Title = (match b.Name with Some name -> name | None -> "export")
+            Title =
+                (match b.Name with
+                 | Some name -> name
+                 | None -> "export")
             Sub = "backend"
             Class = "user"
         })
@@ -99,7 +99,10 @@ let private rows (boxes: Box list) (arrows: Arrow list) : Map<string, int> =
                 | Some have when have < wanted -> level.Add(arrow.Target, wanted)
                 | _ -> level)
 
-        if rounds = 0 || lowered = level then level else settle lowered (rounds - 1)
+        if rounds = 0 || lowered = level then
+            level
+        else
+            settle lowered (rounds - 1)
 
     settle (boxes |> List.map (fun b -> b.Key, 0) |> Map.ofList) (boxes.Length + 1)
 
@@ -133,7 +136,13 @@ let private drawBox (into: StringBuilder) (x: float, y: float) (box: Box) =
         .Append($"y=\"{number (y + 32.0)}\">{escape box.Sub}</text></g>")
     |> ignore
 
-let private drawArrow (into: StringBuilder) (slot: int) (x1: float, y1: float) (x2: float, y2: float) (a: Arrow) =
+let private drawArrow
+    (into: StringBuilder)
+    (slot: int)
+    (x1: float, y1: float)
+    (x2: float, y2: float)
+    (a: Arrow)
+    =
     let shift = float slot * 18.0
     let sx, sy = x1 + boxWidth / 2.0 + shift, y1 + boxHeight
     let ex, ey = x2 + boxWidth / 2.0 + shift, y2 - 4.0
@@ -144,12 +153,15 @@ let private drawArrow (into: StringBuilder) (slot: int) (x1: float, y1: float) (
     let lx, ly = sx + (ex - sx) * 0.62, sy + (ey - sy) * 0.62 + float slot * 13.0
 
     into
-        .Append($"<path class=\"edge{mark}\" marker-end=\"url(#tip)\" d=\"M{number sx} {number sy} ")
+        .Append(
+            $"<path class=\"edge{mark}\" marker-end=\"url(#tip)\" d=\"M{number sx} {number sy} "
+        )
         .Append($"C{number sx} {number (sy + bend)} {number ex} {number (ey - bend)} ")
         .Append($"{number ex} {number ey}\"/>")
         .Append($"<text class=\"l{mark}\" x=\"{number lx}\" y=\"{number ly}\">")
         .Append(escape (short (a.Name + ": " + a.Masks) 44))
-        .Append "</text>"
+        .Append
+        "</text>"
     |> ignore
 
 /// The drawing. Edges for which `marked` holds stand out.
@@ -166,7 +178,8 @@ let draw (marked: ObservedEdge -> bool) (o: Observation) : string =
         .Append($"width=\"{number width}\" height=\"{number height}\" role=\"img\">")
         .Append("<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"6\" refY=\"4\" ")
         .Append("markerWidth=\"7\" markerHeight=\"7\" orient=\"auto-start-reverse\">")
-        .Append "<path class=\"tip\" d=\"M0 0 8 4 0 8z\"/></marker></defs>"
+        .Append
+        "<path class=\"tip\" d=\"M0 0 8 4 0 8z\"/></marker></defs>"
     |> ignore
 
     if boxes.IsEmpty then
@@ -174,8 +187,8 @@ let draw (marked: ObservedEdge -> bool) (o: Observation) : string =
 
     arrows
     |> List.groupBy (fun a -> a.From, a.Target)
-    |> List.iter (fun (_, parallel) ->
-        parallel
+    |> List.iter (fun (_, twins) ->
+        twins
         |> List.iteri (fun slot arrow ->
             match Map.tryFind arrow.From placed, Map.tryFind arrow.Target placed with
             | Some from, Some target -> drawArrow svg slot from target arrow

@@ -30,10 +30,7 @@ let all: Lazy<Requirement list> =
              let found = heading.Match(line.TrimEnd())
 
              if found.Success then
-                 Some {
-                     Id = found.Groups[1].Value
-                     Title = found.Groups[2].Value
-                 }
+                 Some { Id = found.Groups[1].Value; Title = found.Groups[2].Value }
              else
                  None)
          |> List.distinctBy _.Id)

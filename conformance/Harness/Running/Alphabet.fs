@@ -67,11 +67,7 @@ let options (brick: Brick) (name: string) (child: string) : Value =
 
     if brick.Meaning.StartsWith "qcow2 over q.qcow2" then
         let image =
-            Value.Dict [
-                "driver", str "file"
-                "filename", str "q.qcow2"
-                "auto-read-only", on
-            ]
+            Value.Dict [ "driver", str "file"; "filename", str "q.qcow2"; "auto-read-only", on ]
 
         let rest = members |> List.filter (fun (key, _) -> key <> "file")
         Value.Dict(rest @ [ "file", image; "backing", str child ])
@@ -120,9 +116,7 @@ let letters (reopenTop: string list -> bool -> Value list) : Letter list = [
         Make =
             fun _ ->
                 BlockdevAdd(
-                    Value.Dict(
-                        node "file" "n9" [ "filename", str "a.raw"; "auto-read-only", on ]
-                    )
+                    Value.Dict(node "file" "n9" [ "filename", str "a.raw"; "auto-read-only", on ])
                 )
     }
     {

@@ -102,9 +102,7 @@ type Coverage() =
             (tally refusal.Requirement).Count false
 
     /// Counts every requirement of a derivation; the refusing one is counted by `Count`.
-    member _.CountDerivation
-        (steps: Step list, result: Result<Reply, Refusal>)
-        =
+    member _.CountDerivation(steps: Step list, result: Result<Reply, Refusal>) =
         match result with
         | Ok _ ->
             for step in steps do

@@ -19,11 +19,7 @@ type private Graph = {
 }
 
 /// Counts of what was enumerated.
-type Counts = {
-    Graphs: int64
-    Letters: int
-    Scripts: int64
-}
+type Counts = { Graphs: int64; Letters: int; Scripts: int64 }
 
 let private profile = Profile.ashlar
 
@@ -157,8 +153,10 @@ type private Walk(graph: Graph, maker: SubjectMaker, coverage: Coverage, report:
 
                     // A refused command left everything as it was, as was just compared: the next
                     // letter goes on from here.
-                    if not (obj.ReferenceEquals(outcome.State, state))
-                       || not (obj.ReferenceEquals(outcome.World, world)) then
+                    if
+                        not (obj.ReferenceEquals(outcome.State, state))
+                        || not (obj.ReferenceEquals(outcome.World, world))
+                    then
                         ready.Dispose()
                         subject <- null
 

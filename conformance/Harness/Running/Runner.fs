@@ -139,7 +139,11 @@ module Runner =
 
         let take () =
             let number = Interlocked.Increment &nextNumber - 1L
-            if number >= Volatile.Read &lastNumber || progress.Stop || timeIsOver () then -1L else number
+
+            if number >= Volatile.Read &lastNumber || progress.Stop || timeIsOver () then
+                -1L
+            else
+                number
 
         let keep (item: Found) =
             lock gate (fun () ->

@@ -7,7 +7,10 @@ open Ashlar.Reference.Block
 
 /// A list without the items from `start` on, `count` of them.
 let private without (start: int) (count: int) (items: 'a list) : 'a list =
-    items |> List.indexed |> List.filter (fun (i, _) -> i < start || i >= start + count) |> List.map snd
+    items
+    |> List.indexed
+    |> List.filter (fun (i, _) -> i < start || i >= start + count)
+    |> List.map snd
 
 let private replaced (index: int) (item: 'a) (items: 'a list) : 'a list =
     items |> List.mapi (fun i x -> if i = index then item else x)
@@ -78,6 +81,7 @@ let private simplerRequests (request: Request) : Request seq =
         seq {
             for l in smallerNumbers length do
                 Request.Read(offset, l)
+
             for o in smallerNumbers offset do
                 Request.Read(o, length)
         }
@@ -85,8 +89,10 @@ let private simplerRequests (request: Request) : Request seq =
         seq {
             for l in smallerNumbers length do
                 Request.Write(offset, l, pattern)
+
             for o in smallerNumbers offset do
                 Request.Write(o, length, pattern)
+
             if pattern <> 1uy then
                 Request.Write(offset, length, 1uy)
         }
@@ -94,6 +100,7 @@ let private simplerRequests (request: Request) : Request seq =
         seq {
             for l in smallerNumbers length do
                 Request.WriteZeroes(offset, l)
+
             for o in smallerNumbers offset do
                 Request.WriteZeroes(o, length)
         }
@@ -102,12 +109,14 @@ let private simplerCommands (command: Command) : Command seq =
     match command with
     | BlockdevAdd options -> simplerValues options |> Seq.map BlockdevAdd
     | BlockdevReopen elements ->
-        Seq.append (dropOne elements) (simplifyOne simplerValues elements) |> Seq.map BlockdevReopen
+        Seq.append (dropOne elements) (simplifyOne simplerValues elements)
+        |> Seq.map BlockdevReopen
     | BlockResize(node, size) -> smallerNumbers size |> Seq.map (fun s -> BlockResize(node, s))
     | BlockExportAdd(id, node, name, writable) ->
         seq {
             if writable then
                 BlockExportAdd(id, node, name, false)
+
             if name.IsSome then
                 BlockExportAdd(id, node, None, writable)
         }
@@ -124,8 +133,7 @@ let private simplerCommands (command: Command) : Command seq =
 
 let private simplerSteps (step: ScriptStep) : ScriptStep seq =
     match step.Act with
-    | Act.Do command ->
-        simplerCommands command |> Seq.map (fun c -> { step with Act = Act.Do c })
+    | Act.Do command -> simplerCommands command |> Seq.map (fun c -> { step with Act = Act.Do c })
     | Act.Refused _ -> Seq.empty
 
 let private simplerFiles (file: WorldFile) : WorldFile seq =
@@ -190,7 +198,8 @@ let private simplerWorlds (script: Script) : Script seq =
     }
 
 let private simplerOptions (script: Script) : Script seq =
-    simplifyOne simplerSteps script.Steps |> Seq.map (fun steps -> { script with Steps = steps })
+    simplifyOne simplerSteps script.Steps
+    |> Seq.map (fun steps -> { script with Steps = steps })
 
 /// Every script one notch simpler, in the order in which they are tried.
 let candidates (script: Script) : Script seq =

@@ -1,0 +1,136 @@
+/// The arguments of the commands, parsed into what the harness takes. Misuse is told in one line.
+module Ashlar.Conformance.Cli.Arguments
+
+open System
+open System.CommandLine
+open System.CommandLine.Parsing
+open Ashlar.Conformance
+open Ashlar.Reference.Block
+
+/// What a person got wrong; ends the program with exit code 2.
+exception Misuse of message: string
+
+/// Refuses with one line.
+let misuse (message: string) = raise (Misuse message)
+
+let private option<'a> (name: string) (meaning: string) : Option<'a> =
+    Option<'a>(name, Description = meaning)
+
+/// --lane
+let lane: Option<string> =
+    option "--lane" "smoke, exhaustive, memory, files, soak or canary; default: files, then memory"
+
+/// --seed
+let seed: Option<string> =
+    option "--seed" "the number that fixes every script; drawn and printed when absent"
+
+/// --steps
+let steps: Option<string> = option "--steps" "stop after so many transitions"
+
+/// --seconds
+let seconds: Option<string> = option "--seconds" "stop after so many seconds"
+
+/// --profile
+let profile: Option<string> =
+    option "--profile" "ashlar (default), ashlar-static, qemu-7.2, qemu-3.1 or qemu-seed"
+
+/// --script
+let script: Option<string> =
+    option "--script" "only the script of that number, as a replay line says it"
+
+/// --workers
+let workers: Option<string> = option "--workers" "worker threads; default: one for each core"
+
+/// --json
+let json: Option<string> = option "--json" "write the report as JSON to this file"
+
+/// --html
+let html: Option<string> = option "--html" "write the report as one HTML page to this file"
+
+/// --out
+let out: Option<string> =
+    option "--out" "where shrunk scripts go; default: conformance/corpus/found, or here without it"
+
+/// --files
+let realFiles: Option<bool> = option "--files" "run on real files instead of files in memory"
+
+let private text (parsed: ParseResult) (option: Option<string>) : string option =
+    match parsed.GetValue option with
+    | null -> None
+    | value -> Some value
+
+let private number (parsed: ParseResult) (option: Option<string>) : int64 option =
+    text parsed option
+    |> Option.map (fun digits ->
+        match Int64.TryParse digits with
+        | true, n -> n
+        | _ -> misuse $"{option.Name} is a whole number, not '{digits}'")
+
+/// Whether a switch without a value is there.
+let isGiven (parsed: ParseResult) (option: Option<bool>) : bool =
+    not (isNull (parsed.GetResult option))
+
+/// The whole number given for an option.
+let numberOf = number
+
+/// The value of a text option.
+let textOf = text
+
+/// The profile asked for.
+let profileOf (parsed: ParseResult) : Profile =
+    match text parsed profile with
+    | None -> Profile.ashlar
+    | Some name ->
+        match Profile.ofName name with
+        | Some profile -> profile
+        | None ->
+            let names = Profile.all |> List.map _.Name |> String.concat ", "
+            misuse $"there is no profile '{name}'; there are {names}"
+
+/// The worker threads asked for.
+let workersOf (parsed: ParseResult) : int =
+    match number parsed workers with
+    | None -> Environment.ProcessorCount
+    | Some n when n >= 1L && n <= int64 Limits.workersMax -> int n
+    | Some n -> misuse $"--workers is from 1 to {Limits.workersMax}, not {n}"
+
+/// The lane asked for, and the part of it that a replay line may name after a slash.
+let lanesOf (parsed: ParseResult) : (Lane * string option) list =
+    match text parsed lane with
+    | None -> [ Lane.files, None; Lane.memory, None ]
+    | Some name ->
+        let name, part =
+            match name.IndexOf '/' with
+            | -1 -> name, None
+            | at -> name.Substring(0, at), Some(name.Substring(at + 1))
+
+        match Lane.ofName name with
+        | Some lane -> [ lane, part ]
+        | None ->
+            let names = Lane.all |> List.map _.Name |> String.concat ", "
+            misuse $"there is no lane '{name}'; there are {names}"
+
+/// The seed asked for, or the lane's own, or a fresh one that the report prints.
+let seedOf (parsed: ParseResult) (lane: Lane) : uint64 =
+    match text parsed seed with
+    | Some digits ->
+        match UInt64.TryParse digits with
+        | true, seed -> seed
+        | _ -> misuse $"--seed is a number from 0 to {UInt64.MaxValue}, not '{digits}'"
+    | None ->
+        match lane.Seed with
+        | Some seed -> seed
+        // Short enough to be typed again.
+        | None -> uint64 (Random.Shared.Next(1, 1_000_000_000))
+
+/// The budget asked for, or the lane's own.
+let budgetOf (parsed: ParseResult) (lane: Lane) : Budget =
+    match number parsed steps, number parsed seconds with
+    | Some _, Some _ -> misuse "--steps and --seconds exclude each other"
+    | Some n, None when n > 0L -> Budget.Steps n
+    | None, Some s when s > 0L && s <= int64 Int32.MaxValue -> Budget.Seconds(int s)
+    | None, None -> lane.Budget
+    | _ -> misuse "--steps and --seconds are at least 1"
+
+/// The script number asked for.
+let onlyOf (parsed: ParseResult) : int64 option = number parsed script

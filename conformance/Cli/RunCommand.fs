@@ -1,0 +1,155 @@
+/// `run`: lanes, their report, and what becomes of a disagreement.
+module Ashlar.Conformance.Cli.RunCommand
+
+open System
+open System.CommandLine
+open System.IO
+open System.Runtime.InteropServices
+open Ashlar.Conformance
+open Ashlar.Reference.Block
+open Ashlar.Conformance.Cli.Arguments
+
+/// Where found scripts go when nobody says.
+let private defaultOut () =
+    let corpus = Path.Combine("conformance", "corpus")
+
+    if Directory.Exists corpus then
+        Path.Combine(corpus, "found")
+    else
+        "found"
+
+let private writeScript (directory: string) (found: Found) (script: Script) : string =
+    Directory.CreateDirectory directory |> ignore
+    let lane = found.Lane.Replace('/', '-')
+    let path = Path.Combine(directory, $"{lane}-{found.RunSeed}-{found.Number}.script")
+    File.WriteAllText(path, ScriptPrinter.print script)
+    path
+
+/// Shrinks a finding on a system of its own and writes it down.
+let private settle (scratch: Scratch option) (out: string) (index: int) (found: Found) =
+    let work () =
+        use maker = Lane.maker found.RealFiles found.Profile scratch $"shrink-{index}"
+        Plan.shrink maker found.Script
+
+    // The canary's trouble lies in its view, so its script shows nothing on an honest system.
+    let small, disagreement =
+        if found.Lane = Lane.canary.Name then
+            found.Script, None
+        else
+            Plan.onThread work
+
+    let final = Option.defaultValue found.Disagreement disagreement
+    let script = Findings.annotated small (Seed.split found.RunSeed found.Number) final
+
+    {
+        Found = found
+        Shrunk = script
+        ShrunkDisagreement = final
+        Path =
+            if found.Lane = Lane.canary.Name then
+                None
+            else
+                Some(writeScript out found script)
+    }
+
+/// One finding of each kind is shrunk and shown; the others are counted.
+let private distinct (found: Found list) =
+    found |> List.distinctBy (fun f -> Findings.signature f.Disagreement)
+
+let private wishes (parsed: ParseResult) : Plan.Wish list = [
+    for lane, part in lanesOf parsed ->
+        {
+            Lane = lane
+            PartName = part
+            Seed = seedOf parsed lane
+            Budget = budgetOf parsed lane
+            Profile = profileOf parsed
+            Workers = workersOf parsed
+            Only = onlyOf parsed
+        }
+]
+
+let private runPart (progress: Progress) (part: Part) : PartResult =
+    if part.Lane = Lane.exhaustive.Name then
+        let result, counts = Display.watch progress (fun () -> Exhaustive.run progress part)
+
+        Console.WriteLine(
+            $"exhaustive: {counts.Graphs} graphs, {counts.Letters} letters, {counts.Scripts} scripts"
+        )
+
+        result
+    else
+        Display.watch progress (fun () -> Runner.run progress part)
+
+/// The first signal ends the run in good order, with its report; the second ends the program.
+let private stopOnSignal (progress: Progress) =
+    let handle (context: PosixSignalContext) =
+        if not progress.Stop then
+            context.Cancel <- true
+            progress.Stop <- true
+
+    [
+        PosixSignalRegistration.Create(PosixSignal.SIGINT, handle)
+        PosixSignalRegistration.Create(PosixSignal.SIGTERM, handle)
+    ]
+
+/// Runs the lanes asked for and returns what they came to.
+let execute (parsed: ParseResult) : RunReport =
+    let wishes = wishes parsed
+    let needsFiles = wishes |> List.exists (fun w -> Plan.needsFiles w.Lane)
+
+    use scratch =
+        if needsFiles then
+            Scratch.Open()
+        else
+            Unchecked.defaultof<Scratch>
+
+    let scratchOption = if needsFiles then Some scratch else None
+    let progress = Progress()
+    let signals = stopOnSignal progress
+
+    let results = [
+        for wish in wishes do
+            for part in Plan.parts scratchOption wish do
+                if not progress.Stop || progress.Transitions = 0L then
+                    runPart progress part
+    ]
+
+    let out = textOf parsed Arguments.out |> Option.defaultWith defaultOut
+
+    let findings =
+        results |> List.collect _.Found |> distinct |> List.mapi (settle scratchOption out)
+
+    for signal in signals do
+        signal.Dispose()
+
+    {
+        Profile = (profileOf parsed).Name
+        Build = Build.kind
+        Workers = workersOf parsed
+        Results = results
+        Findings = findings
+        Planted = None
+        MustFail = wishes |> List.exists _.Lane.MustFail
+    }
+
+let private write (path: string option) (make: unit -> string) =
+    path |> Option.iter (fun path -> File.WriteAllText(path, make ()))
+
+/// Runs, prints, writes; the exit code.
+let run (parsed: ParseResult) : int =
+    let report = execute parsed
+    Summary.print report
+    write (textOf parsed json) (fun () -> RunReport.toJson report + "\n")
+    write (textOf parsed html) (fun () -> Html.page report)
+    if RunReport.isGood report then 0 else 1
+
+/// `coverage`: a run whose report is every requirement with its counts.
+let coverage (parsed: ParseResult) : int =
+    let report = execute parsed
+    Summary.requirements (RunReport.coverage report)
+    let struct (total, exercised, both) = RunReport.requirements (RunReport.coverage report)
+    Console.WriteLine $"{exercised} of {total} exercised, {both} accepted and refused"
+    write (textOf parsed json) (fun () -> RunReport.toJson report + "\n")
+    write (textOf parsed html) (fun () -> Html.page report)
+    if RunReport.isGood report then 0 else 1

@@ -1,0 +1,158 @@
+/// `replay`, `explain` and `shrink`: what is done with one script file.
+module Ashlar.Conformance.Cli.ScriptCommands
+
+open System
+open System.CommandLine
+open System.IO
+open Ashlar.Conformance
+open Ashlar.Reference.Block
+open Ashlar.Conformance.Cli.Arguments
+
+/// Reads a script or says where it is wrong.
+let private load (path: string) : Script =
+    let text =
+        try
+            let info = FileInfo path
+
+            if info.Exists && info.Length > int64 Limits.scriptCharacters * 4L then
+                misuse $"{path}: a script has at most {Limits.scriptCharacters} characters"
+
+            File.ReadAllText path
+        with
+        | :? IOException as error -> misuse error.Message
+        | :? UnauthorizedAccessException as error -> misuse error.Message
+
+    match ScriptParser.parse text with
+    | Ok script -> script
+    | Error wrong -> misuse (TextError.render path wrong)
+
+let private profileOf (script: Script) =
+    Script.profile script.Header |> Option.defaultValue Profile.ashlar
+
+/// Runs something with a system for the script's profile, on a thread that suits it.
+let private withMaker (parsed: ParseResult) (profile: Profile) (work: SubjectMaker -> 'a) : 'a =
+    let real = isGiven parsed realFiles
+
+    use scratch =
+        if real then
+            Scratch.Open()
+        else
+            Unchecked.defaultof<Scratch>
+
+    Plan.onThread (fun () ->
+        use maker = Lane.maker real profile (if real then Some scratch else None) "script"
+        work maker)
+
+let private show (script: Script) (d: Disagreement) =
+    for line in Findings.describe (profileOf script) 72 d do
+        Console.WriteLine line
+
+/// `replay FILE...`: every script through its systems; the exit code.
+let replay (files: string[]) (parsed: ParseResult) : int =
+    let one (path: string) =
+        let script = load path
+
+        match withMaker parsed (profileOf script) (fun maker -> Plan.check maker script) with
+        | None ->
+            Console.WriteLine $"{path}: {script.Steps.Length} steps, no disagreement"
+            true
+        | Some d ->
+            Console.WriteLine $"{path}: DISAGREEMENT at {Findings.signature d}"
+            show script d
+            false
+
+    let results = files |> Array.map one
+    let bad = results |> Array.filter not |> Array.length
+
+    if files.Length > 1 then
+        Console.WriteLine $"{files.Length - bad} of {files.Length} scripts agree"
+
+    if bad = 0 then 0 else 1
+
+let private explainStep
+    (profile: Profile)
+    (index: int)
+    (world: World)
+    (state: State)
+    (command: Command)
+    =
+    Console.WriteLine $"step {index + 1}: {ScriptPrinter.command command}"
+
+    for step in Explain.explain profile world state command do
+        let values = step.Values |> List.map (fun (key, value) -> $"{key} = {value}")
+
+        let values =
+            if values.IsEmpty then
+                ""
+            else
+                " (" + String.Join(", ", values) + ")"
+
+        let node = if step.Node = "" then "" else $" {step.Node}"
+        Console.WriteLine $"  {step.Requirement}{node}: {step.Sentence}{values}"
+
+/// `explain FILE [--step N]`: the oracle's derivation of one step, or of each.
+let explain (path: string) (wanted: int64 option) : int =
+    let script = load path
+    let profile = profileOf script
+    let count = script.Steps.Length
+
+    match wanted with
+    | Some n when n < 1L || n > int64 count -> misuse $"{path} has the steps 1 to {count}, not {n}"
+    | _ -> ()
+
+    let walk () =
+        ((Script.world script, Graph.empty), List.indexed script.Steps)
+        ||> List.fold (fun (world, state) (index, step) ->
+            let isWanted = wanted |> Option.forall (fun n -> n = int64 index + 1L)
+
+            match step.Act with
+            | Act.Refused(execute, arguments, refusal) ->
+                if isWanted then
+                    Console.WriteLine $"step {index + 1}: {ScriptPrinter.qmp execute arguments}"
+                    Console.WriteLine $"  {refusal.Requirement}: refuses ({refusal.Text})"
+
+                world, state
+            | Act.Do command ->
+                if isWanted then
+                    explainStep profile index world state command
+
+                match Oracle.step profile world state command with
+                | [] -> world, state
+                | outcome :: others ->
+                    if isWanted then
+                        let answer = Observation.answerText (OracleView.answer outcome.Result)
+                        Console.WriteLine $"  => {answer}"
+
+                        if not others.IsEmpty then
+                            Console.WriteLine $"  {others.Length} other outcomes are allowed"
+
+                    outcome.World, outcome.State)
+        |> ignore
+
+    Plan.onThread walk
+    0
+
+/// `shrink FILE`: the shortest script with the same disagreement.
+let shrink (path: string) (parsed: ParseResult) : int =
+    let script = load path
+
+    match withMaker parsed (profileOf script) (fun maker -> Plan.shrink maker script) with
+    | _, None ->
+        Console.WriteLine $"{path}: no disagreement, so there is nothing to shrink"
+        0
+    | small, Some d ->
+        let small = Findings.annotated small (Option.defaultValue 0UL script.Header.Seed) d
+
+        let text =
+            ScriptPrinter.print {
+                small with
+                    Header = { small.Header with Seed = script.Header.Seed }
+            }
+
+        match textOf parsed out with
+        | Some target -> File.WriteAllText(target, text)
+        | None -> Console.Write text
+
+        Console.Error.WriteLine $"{script.Steps.Length} steps became {small.Steps.Length}"
+        show small d
+        1

@@ -1,0 +1,147 @@
+/// The report at the end of a run, for a terminal and for a file alike.
+module Ashlar.Conformance.Cli.Summary
+
+open System
+open System.Globalization
+open Spectre.Console
+open Ashlar.Conformance
+
+let private thousands (n: int64) = n.ToString("N0", CultureInfo.InvariantCulture)
+
+/// Wide enough for every table of the report.
+let private fileColumns = 140
+
+let private table (columns: (string * bool) list) =
+    let table = Table().Border(TableBorder.Simple)
+
+    for name, isNumber in columns do
+        let column = TableColumn(Markup.Escape name)
+
+        if isNumber then
+            column.RightAligned() |> ignore
+
+        table.AddColumn column |> ignore
+
+    table
+
+let private row (table: Table) (cells: string list) =
+    table.AddRow(cells |> List.map Markup.Escape |> Array.ofList) |> ignore
+
+let private lanes (report: RunReport) =
+    let table =
+        table [
+            "lane", false
+            "profile", false
+            "seed", true
+            "transitions", true
+            "per second", true
+            "accepted", true
+            "refused", true
+            "disagreements", true
+        ]
+
+    for result in report.Results do
+        row table [
+            result.Part.Lane
+            result.Part.Profile.Name
+            string result.Part.Seed
+            thousands result.Coverage.Transitions
+            thousands (RunReport.rate result)
+            thousands result.Coverage.Accepted
+            thousands result.Coverage.Refused
+            string result.Found.Length
+        ]
+
+    table
+
+let private commands (coverage: Coverage) =
+    let table = table [ "command", false; "accepted", true; "refused", true; "accepted %", true ]
+
+    for i in 0 .. CommandKind.names.Length - 1 do
+        let tally = coverage.Commands[i]
+
+        if tally.Total > 0L then
+            row table [
+                CommandKind.names[i]
+                thousands tally.Accepted
+                thousands tally.Refused
+                string (100L * tally.Accepted / tally.Total)
+            ]
+
+    table
+
+/// Every requirement with its counts, and what was never met.
+let requirements (coverage: Coverage) : unit =
+    let table = table [ "requirement", false; "", false; "accepted", true; "refused", true ]
+
+    for r in Requirements.all.Value do
+        let accepted, refused =
+            match coverage.Requirements.TryGetValue r.Id with
+            | true, t -> thousands t.Accepted, thousands t.Refused
+            | _ -> "-", "-"
+
+        row table [ r.Id; r.Title; accepted; refused ]
+
+    AnsiConsole.Write table
+
+let private never (coverage: Coverage) =
+    Requirements.all.Value
+    |> List.filter (fun r -> not (coverage.Requirements.ContainsKey r.Id))
+    |> List.map _.Id
+
+/// A finding in full.
+let finding (width: int) (f: ReportedFinding) : unit =
+    let profile = Script.profile f.Shrunk.Header |> Option.defaultValue f.Found.Profile
+
+    Console.WriteLine()
+    Console.WriteLine("DISAGREEMENT: " + Findings.sentence f.ShrunkDisagreement)
+    Console.WriteLine("replay: " + Runner.replayLine f.Found)
+
+    match f.Path with
+    | Some path -> Console.WriteLine("script: " + path)
+    | None -> ()
+
+    for line in Findings.describe profile width f.ShrunkDisagreement do
+        Console.WriteLine line
+
+/// The whole report.
+let print (report: RunReport) : unit =
+    // A file has no width; a terminal keeps its own.
+    if Console.IsOutputRedirected then
+        AnsiConsole.Profile.Width <- fileColumns
+
+    let coverage = RunReport.coverage report
+    let struct (total, exercised, both) = RunReport.requirements coverage
+    AnsiConsole.Write(lanes report)
+    AnsiConsole.Write(commands coverage)
+    Console.WriteLine $"requirements: {exercised} of {total} exercised, {both} accepted and refused"
+
+    match never coverage with
+    | [] -> ()
+    | missing -> Console.WriteLine("not exercised: " + String.Join(" ", missing))
+
+    match report.Planted with
+    | Some p -> Console.WriteLine $"planted bugs: {p.Killed} of {p.Total} killed"
+    | None -> ()
+
+    for f in report.Findings do
+        finding 72 f
+
+    Console.WriteLine()
+
+    match RunReport.disagreements report, report.MustFail with
+    | 0, false -> Console.WriteLine "no disagreement"
+    | 0, true ->
+        Console.WriteLine "no disagreement, but this lane must have one: the bench is blind"
+    | n, true -> Console.WriteLine $"{n} disagreements, as this lane must have"
+    | n, false -> Console.WriteLine $"{n} disagreements"
+
+    for result in report.Results do
+        Console.WriteLine(
+            $"replay the run: ashlar-conform run --lane {result.Part.Lane} --profile "
+            + $"{result.Part.Profile.Name} --seed {result.Part.Seed} "
+            + (match result.Part.Budget with
+               | Budget.Steps n when n < Int64.MaxValue -> $"--steps {n}"
+               | Budget.Steps _ -> ""
+               | Budget.Seconds s -> $"--seconds {s}")
+        )

@@ -1,0 +1,137 @@
+/// What a whole run came to: its lanes, what they covered, what they found; and the same as JSON.
+namespace Ashlar.Conformance
+
+open System
+open Ashlar.Reference.Block
+
+/// How many planted bugs there are and how many were killed, once a Planted build has hunted them.
+type PlantedCount = { Total: int; Killed: int }
+
+/// One finding, ready to be shown.
+type ReportedFinding = {
+    Found: Found
+    /// The script as small as it got, and the disagreement on it.
+    Shrunk: Script
+    ShrunkDisagreement: Disagreement
+    /// Where the script was written.
+    Path: string option
+}
+
+/// A whole run.
+type RunReport = {
+    Profile: string
+    Build: string
+    Workers: int
+    Results: PartResult list
+    Findings: ReportedFinding list
+    Planted: PlantedCount option
+    /// Whether disagreements were what the lane was for.
+    MustFail: bool
+}
+
+/// Sums and texts of a run.
+module RunReport =
+    /// Transitions in a second.
+    let rate (result: PartResult) : int64 =
+        let seconds = result.Elapsed.TotalSeconds
+
+        if seconds <= 0.0 then
+            0L
+        else
+            int64 (float result.Coverage.Transitions / seconds)
+
+    /// Everything that was covered.
+    let coverage (report: RunReport) : Coverage =
+        let sum = Coverage()
+
+        for result in report.Results do
+            sum.Add result.Coverage
+
+        sum
+
+    /// How many requirements there are, were exercised, and were both accepted and refused.
+    let requirements (coverage: Coverage) : struct (int * int * int) =
+        let fates =
+            Requirements.all.Value
+            |> List.map (fun r ->
+                match coverage.Requirements.TryGetValue r.Id with
+                | true, tally -> CoverageSvg.fate (Some tally)
+                | _ -> CoverageSvg.Fate.Never)
+
+        let exercised = fates |> List.filter ((<>) CoverageSvg.Fate.Never) |> List.length
+        let both = fates |> List.filter ((=) CoverageSvg.Fate.Both) |> List.length
+        struct (fates.Length, exercised, both)
+
+    /// All disagreements, kept or not.
+    let disagreements (report: RunReport) : int =
+        report.Results |> List.sumBy (fun r -> r.Found.Length)
+
+    /// Whether the run ended as its lane should.
+    let isGood (report: RunReport) : bool = (disagreements report > 0) = report.MustFail
+
+    let private int (n: int) = Value.Int(int64 n)
+
+    let private lane (result: PartResult) =
+        Value.Dict [
+            "lane", Value.Str result.Part.Lane
+            // A seed uses all 64 bits; the signed number has the same bits.
+            "seed", Value.Int(int64 result.Part.Seed)
+            "profile", Value.Str result.Part.Profile.Name
+            "scripts", Value.Int result.Scripts
+            "transitions", Value.Int result.Coverage.Transitions
+            "milliseconds", Value.Int(int64 result.Elapsed.TotalMilliseconds)
+            "transitionsPerSecond", Value.Int(rate result)
+            "accepted", Value.Int result.Coverage.Accepted
+            "refused", Value.Int result.Coverage.Refused
+            "disagreements", int result.Found.Length
+        ]
+
+    let private command (coverage: Coverage) (index: int) =
+        Value.Dict [
+            "command", Value.Str CommandKind.names[index]
+            "accepted", Value.Int coverage.Commands[index].Accepted
+            "refused", Value.Int coverage.Commands[index].Refused
+        ]
+
+    let private finding (f: ReportedFinding) =
+        Value.Dict [
+            "signature", Value.Str(Findings.signature f.Found.Disagreement)
+            "replay", Value.Str(Runner.replayLine f.Found)
+            "shows", Value.Str(Findings.sentence f.ShrunkDisagreement)
+            "script",
+            (match f.Path with
+             | Some path -> Value.Str path
+             | None -> Value.Null)
+        ]
+
+    /// The report as one JSON document.
+    let toJson (report: RunReport) : string =
+        let coverage = coverage report
+        let struct (total, exercised, both) = requirements coverage
+
+        let planted =
+            match report.Planted with
+            | Some p -> Value.Dict [ "total", int p.Total; "killed", int p.Killed ]
+            | None -> Value.Null
+
+        Value.Dict [
+            "profile", Value.Str report.Profile
+            "build", Value.Str report.Build
+            "workers", int report.Workers
+            "lanes", Value.List(report.Results |> List.map lane)
+            "commands",
+            Value.List [
+                for i in 0 .. CommandKind.names.Length - 1 do
+                    if coverage.Commands[i].Total > 0L then
+                        command coverage i
+            ]
+            "requirements",
+            Value.Dict [
+                "total", int total
+                "exercised", int exercised
+                "acceptedAndRefused", int both
+            ]
+            "plantedBugs", planted
+            "findings", Value.List(report.Findings |> List.map finding)
+        ]
+        |> Json.render

@@ -1,0 +1,155 @@
+/// Which parts a lane consists of, and what happens to what they find.
+module Ashlar.Conformance.Plan
+
+open System
+open System.Threading
+open Ashlar.Reference.Block
+
+/// What a run is asked for.
+type Wish = {
+    Lane: Lane
+    /// A part of a lane, such as memory of smoke/memory.
+    PartName: string option
+    Seed: uint64
+    Budget: Budget
+    Profile: Profile
+    Workers: int
+    Only: int64 option
+}
+
+let private share (percent: int) (budget: Budget) =
+    match budget with
+    | Budget.Steps n -> Budget.Steps(max 1L (n * int64 percent / 100L))
+    | Budget.Seconds s -> Budget.Seconds(max 1 (s * percent / 100))
+
+/// The invariants hold after every step in smoke; a lane for volume looks at one step in eight, and
+/// at the derivation of one in sixty-four.
+let private part (wish: Wish) scratch name (profile: Profile) (realFiles: bool) (budget: Budget) =
+    let thorough = wish.Lane.Name = Lane.smoke.Name
+
+    {
+        Lane = name
+        Seed = wish.Seed
+        Profile = profile
+        RealFiles = realFiles
+        Budget = budget
+        InvariantEvery = if thorough then 1 else 8
+        ExplainEvery = if thorough then 1 else 64
+        Workers = wish.Workers
+        Only = wish.Only
+        Maker = Lane.maker realFiles profile scratch
+    }
+
+/// How long soak stays with one kind of files before it turns to the other.
+let private soakTurnSeconds = 30
+
+let private soakTurns (seconds: int) = [
+    for turn in 0 .. max 0 ((seconds - 1) / soakTurnSeconds) ->
+        turn, min soakTurnSeconds (seconds - turn * soakTurnSeconds)
+]
+
+let private smoke (wish: Wish) make =
+    if not (Lane.hasEngine wish.Profile) then
+        [ make "smoke/memory" wish.Profile false wish.Budget ]
+    else
+        [
+            yield make "smoke/memory" wish.Profile false (share 80 wish.Budget)
+            yield make "smoke/files" wish.Profile true (share 12 wish.Budget)
+            // Profiles without an engine: the oracle must be total and keep its promises there, too.
+            for profile in Profile.all do
+                if not (Lane.hasEngine profile) then
+                    yield make $"smoke/{profile.Name}" profile false (share 2 wish.Budget)
+        ]
+
+/// Soak turns between memory and files; every turn has its own seed.
+let private soak (wish: Wish) make =
+    match wish.Budget with
+    | Budget.Steps _ -> [ make "soak" wish.Profile false wish.Budget ]
+    | Budget.Seconds seconds ->
+        soakTurns seconds
+        |> List.map (fun (turn, length) ->
+            let name = $"soak/{turn}"
+            make name wish.Profile (turn % 2 = 1) (Budget.Seconds length))
+
+/// The parts of a lane, in order.
+let parts (scratch: Scratch option) (wish: Wish) : Part list =
+    let make = part wish scratch
+
+    let all =
+        match wish.Lane.Name with
+        | "smoke" -> smoke wish make
+        | "soak" -> soak wish make
+        | "canary" ->
+            let lane = make "canary" wish.Profile false wish.Budget
+
+            [
+                {
+                    lane with
+                        Maker = fun _ -> new EngineMaker("blind engine", new BlindWorldMaker())
+                }
+            ]
+        | name -> [ make name wish.Profile wish.Lane.RealFiles wish.Budget ]
+
+    match wish.PartName with
+    | None -> all
+    | Some part -> all |> List.filter (fun p -> p.Lane = wish.Lane.Name + "/" + part)
+
+/// Whether the lane needs a directory.
+let needsFiles (lane: Lane) : bool =
+    lane.RealFiles || lane.Name = Lane.smoke.Name || lane.Name = Lane.soak.Name
+
+/// Runs something on a thread of its own with a large stack, since a files worker changes its thread
+/// and options may nest deeply.
+let onThread (work: unit -> 'a) : 'a =
+    let mutable result: Result<'a, exn> voption = ValueNone
+
+    let body () =
+        result <-
+            ValueSome(
+                try
+                    Ok(work ())
+                with error ->
+                    Error error
+            )
+
+    let thread = Thread(body, 64 * 1024 * 1024)
+    thread.Start()
+    thread.Join()
+
+    match result with
+    | ValueSome(Ok value) -> value
+    | ValueSome(Error error) -> raise error
+    | ValueNone -> invalidOp "the thread ended without a result"
+
+/// Checks that look at every step, for replays and shrinking.
+let strict (profile: Profile) : CheckOptions = {
+    Profile = profile
+    Mode = ComparisonMode.full
+    InvariantEvery = 1
+    ExplainEvery = 0
+}
+
+/// Runs one script and says what disagreed.
+let check (maker: SubjectMaker) (script: Script) : Disagreement option =
+    let profile = Script.profile script.Header |> Option.defaultValue Profile.ashlar
+
+    match Checking.script (strict profile) (Coverage()) maker script with
+    | Verdict.Agreed _ -> None
+    | Verdict.Disagreed d -> Some d
+
+/// The shortest script with a disagreement of the same kind, or the script itself when it does not
+/// disagree by itself.
+let shrink (maker: SubjectMaker) (script: Script) : Script * Disagreement option =
+    match check maker script with
+    | None -> script, None
+    | Some first ->
+        let wanted = Findings.signature first
+
+        let fails candidate =
+            match check maker candidate with
+            | Some d -> Findings.signature d = wanted
+            | None -> false
+
+        let cut = { script with Steps = List.truncate (first.Step + 1) script.Steps }
+        let small = Shrinking.shrink fails (if fails cut then cut else script)
+        small, check maker small
