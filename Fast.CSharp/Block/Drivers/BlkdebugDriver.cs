@@ -2,11 +2,8 @@
 namespace Ashlar.Block;
 
 /// <summary>A protocol-type filter named <c>blkdebug</c> with its child in <c>image</c> (BLK-PERM-024, BLK-DATA-009).</summary>
-public sealed partial class BlkdebugDriver : BlockDriver
+public sealed partial class BlkdebugDriver : FilterDriver
 {
     internal BlkdebugDriver(DriverDescriptor descriptor)
         : base(descriptor) { }
-
-    /// <inheritdoc/>
-    public override long LengthBytes => Node.File!.Child.LengthBytes;
 }

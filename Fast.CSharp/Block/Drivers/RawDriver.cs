@@ -14,6 +14,12 @@ public sealed partial class RawDriver : BlockDriver
     internal long? WindowSizeBytes { get; private set; }
 
     /// <inheritdoc/>
-    public override long LengthBytes =>
-        WindowSizeBytes ?? long.Max(0, Node.File!.Child.LengthBytes - WindowOffsetBytes);
+    public override long LengthBytes
+    {
+        get
+        {
+            long rest = long.Max(0, Node.File!.Child.LengthBytes - WindowOffsetBytes);
+            return long.Min(rest, WindowSizeBytes ?? rest);
+        }
+    }
 }
