@@ -1,15 +1,35 @@
-/// Why an outcome is as it is: the derivation, requirement by requirement.
+/// Why an outcome is as it is: the derivation, requirement by requirement. It is what the rules
+/// of the oracle noted while they ran, not a second account of them.
 namespace Ashlar.Reference.Block
 
-/// One step of a derivation: which requirement looked at which node and what it found.
-type Step = {
-    Requirement: string
-    Node: string
-    Values: (string * string) list
-    Sentence: string
-}
-
-/// Derivations of outcomes.
+/// Derivations of outcomes, and which requirements were exercised.
 module Explain =
-    /// The derivation of the first outcome.
-    let explain (_: Profile) (_: World) (_: State) (_: Command) : Step list = []
+    /// The derivation of a command, in the order in which the rules looked. Where the profile
+    /// allows several outcomes their derivations follow each other.
+    let explain (profile: Profile) (world: World) (state: State) (command: Command) : Step list =
+        let steps = ResizeArray()
+        Oracle.stepExplaining steps profile world state command |> ignore
+        List.ofSeq steps
+
+    /// A step as one line for a reader.
+    let line (step: Step) : string =
+        let values =
+            step.Values
+            |> List.map (fun (name, value) -> name + " = {" + value + "}")
+            |> String.concat ", "
+
+        let subject = if step.Node = "" then "" else " '" + step.Node + "'"
+
+        step.Requirement
+        + subject
+        + " "
+        + step.Sentence
+        + (if values = "" then "" else ": " + values)
+
+    /// The ids of requirements whose bits are set (see `Oracle.stepTouching`).
+    let requirements (touched: uint64[]) : string list = [
+        for subject in 0 .. touched.Length - 1 do
+            for number in 0..63 do
+                if touched[subject] >>> number &&& 1UL = 1UL then
+                    Rule.id (subject * 64 + number)
+    ]

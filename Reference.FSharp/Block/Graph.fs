@@ -47,9 +47,19 @@ type FileHold = {
     LockFdWritable: bool voption
     /// Whether lock bytes are used (locking auto or on).
     Locking: bool
-    /// The pair whose lock bytes are held.
+    /// The pair of the last committed change; a later one is compared with it (BLK-FILE-011).
     LockedPerm: Perm
     LockedShared: Perm
+    /// Lock bytes held beyond that pair's while a change is prepared; 0 between commands.
+    MeanwhileBits: int
+}
+
+/// What a qcow2 node read in its image's header (BLK-OPEN-011).
+type ImageHold = {
+    /// The inode with the image's tables, or -1 when the model lost sight of it.
+    Inode: int
+    /// Whether the header names a backing file (BLK-REOPEN-014).
+    NamesBacking: bool
 }
 
 /// What a driver was told, in its own terms.
@@ -58,15 +68,15 @@ type Settings =
     | File of FileHold
     | NullCo of sizeBytes: int64
     | Raw of offsetBytes: int64 * sizeBytes: int64 voption
-    | Qcow2
+    | Qcow2 of ImageHold
     | Throttle of group: string
     | CopyOnRead
     | Blkdebug of take: Perm * unshare: Perm
     | Nbd of path: string * export: string
-    | Quorum of threshold: int * rewriteCorrupted: bool * fifo: bool
+    | Quorum of threshold: int * rewrites: bool * fifo: bool
 
-/// Options as they are compared by a reopen: sorted by name, ordinal.
-type Options = (string * Value) list
+/// Options under flat names (`cache.direct`, `take-child-perms.0`), children left out.
+type OptionList = (string * Value) list
 
 /// A node of the graph.
 type Node = {
@@ -84,14 +94,16 @@ type Node = {
     /// The node it was opened inline for, or -1 (BLK-GRAPH-005).
     InheritsFrom: int
     /// What the user said.
-    Explicit: Options
+    Explicit: OptionList
     /// That, with what was inherited and the defaults.
-    Effective: Options
+    Effective: OptionList
     /// Edges to children, by id, newest first.
     Children: int list
     /// Edges of parents, by id, newest first.
     Parents: int list
     Settings: Settings
+    /// Length when it was last asked for, for profiles that remember it (qemu-7.2).
+    KnownBytes: int64
 }
 
 /// A user of a node with permissions of its own (BLK-PERM-050).
@@ -117,6 +129,8 @@ type Export = {
 /// Everything a block layer knows.
 type State = {
     Nodes: Map<int, Node>
+    /// Every node by its name (BLK-GRAPH-001).
+    Names: Map<string, int>
     Edges: Map<int, Edge>
     Backends: Map<int, Backend>
     /// In the order of query-block-exports: newest first.
@@ -136,6 +150,7 @@ module Graph =
     /// A block layer without nodes.
     let empty: State = {
         Nodes = Map.empty
+        Names = Map.empty
         Edges = Map.empty
         Backends = Map.empty
         Exports = []
@@ -173,7 +188,16 @@ module Graph =
 
     /// The node of that name.
     let byName (state: State) (name: string) : Node option =
-        state.Nodes.Values |> Seq.tryFind (fun n -> n.Name = name)
+        match state.Names.TryGetValue name with
+        | true, id -> Some state.Nodes[id]
+        | _ -> None
+
+    /// The backend of that name; the empty name is nobody's.
+    let backend (state: State) (name: string) : Backend option =
+        if name = "" then
+            None
+        else
+            state.Backends |> Map.tryPick (fun _ b -> if b.Name = name then Some b else None)
 
     /// The union of perm and the intersection of shared over the parents (BLK-PERM-002).
     let cumulative (state: State) (node: Node) : struct (Perm * Perm) =
@@ -187,9 +211,49 @@ module Graph =
 
         struct (perm, shared)
 
-    /// The lock bytes a file node holds: bit i for 100+i, bit 4+i for 200+i (BLK-FILE-010).
+    /// The edge to the child of that name.
+    let childNamed (state: State) (node: Node) (name: string) : Edge voption =
+        let rec search edges =
+            match edges with
+            | [] -> ValueNone
+            | e :: rest ->
+                let edge = state.Edges[e]
+                if edge.Name = name then ValueSome edge else search rest
+
+        search node.Children
+
+    /// Whether the driver is a filter: it shows its one child's data (BLK-PERM-010).
+    let isFilter (driver: Driver) : bool =
+        match driver with
+        | Driver.Throttle
+        | Driver.CopyOnRead
+        | Driver.Blkdebug -> true
+        | _ -> false
+
+    /// The nodes below the roots, themselves included, in refresh order (BLK-PERM-030).
+    let below (state: State) (roots: int list) : int list =
+        let seen = System.Collections.Generic.HashSet<int>()
+        let mutable order = []
+
+        let rec visit id =
+            if seen.Add id then
+                for e in state.Nodes[id].Children do
+                    visit state.Edges[e].Child
+
+                order <- id :: order
+
+        List.iter visit roots
+        order
+
+    /// Whether the node is the other one or lies below it.
+    let reaches (state: State) (top: int) (bottom: int) : bool =
+        top = bottom || List.contains bottom (below state [ top ])
+
+    /// The lock bytes a file node holds (BLK-FILE-010): bit i for 100+i, bit 4+i for 200+i.
     let lockBits (hold: FileHold) : int =
         if hold.Locking then
-            int hold.LockedPerm ||| (int (Perm.minus Perm.All hold.LockedShared) <<< 4)
+            int hold.LockedPerm
+            ||| (int (Perm.minus Perm.All hold.LockedShared) <<< 4)
+            ||| hold.MeanwhileBits
         else
             0

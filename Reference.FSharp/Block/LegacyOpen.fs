@@ -73,7 +73,7 @@ module LegacyOpen =
             | None -> 0L
         | Settings.Raw(_, ValueSome size) -> size
         | Settings.Raw(offset, ValueNone) -> ofChild () - offset
-        | Settings.Qcow2 ->
+        | Settings.Qcow2 _ ->
             match image world state node with
             | Some inode -> inode.SizeBytes
             | None -> 0L
@@ -92,7 +92,7 @@ module LegacyOpen =
             | Settings.NullCo _
             | Settings.Nbd _ -> None
             | Settings.Raw(offset, _) when offset <> 0L -> None
-            | Settings.Qcow2 ->
+            | Settings.Qcow2 _ ->
                 Graph.children state node
                 |> List.tryFind (fun e -> Role.has Role.Cow e.Role)
                 |> Option.bind (fun e -> seen state.Nodes[e.Child])
@@ -140,6 +140,7 @@ module LegacyOpen =
                 Locking = LegacyOptions.text "locking" options <> Some "off"
                 LockedPerm = Perm.None
                 LockedShared = Perm.All
+                MeanwhileBits = 0
             }
 
             Ok { node with Writable = writable; Settings = Settings.File hold }
@@ -230,6 +231,9 @@ module LegacyOpen =
         | Some name when name.Length > 31 -> refuse "BLK-GRAPH-002" "Node name too long"
         | Some name -> Ok name
 
+    /// Here a header is looked at when it is needed, not remembered.
+    let private noImage = { Inode = -1; NamesBacking = false }
+
     /// A node without name, with its switches set from its options (BLK-RO-001).
     let private newNode id driver inheritsFrom explicit (options: Map<string, Value>) = {
         Id = id
@@ -245,7 +249,8 @@ module LegacyOpen =
         Effective = Map.toList options
         Children = []
         Parents = []
-        Settings = Settings.Qcow2
+        Settings = Settings.Qcow2 noImage
+        KnownBytes = -1L
     }
 
     let private settingsOf driver (options: Map<string, Value>) =
@@ -265,7 +270,7 @@ module LegacyOpen =
                 LegacyOptions.isOn "rewrite-corrupted" options,
                 LegacyOptions.text "read-pattern" options = Some "fifo"
             )
-        | _ -> Settings.Qcow2
+        | _ -> Settings.Qcow2 noImage
 
     /// The names of a quorum's children, in order.
     let private quorumChildren (options: Map<string, Value>) =
@@ -452,7 +457,7 @@ module LegacyOpen =
     and private forgetChildren (state: State) (id: int) =
         let node = state.Nodes[id]
 
-        let strip (options: Options) =
+        let strip (options: OptionList) =
             Graph.children state node
             |> List.fold (fun options e -> LegacyOptions.forget e.Name options) (Map.ofList options)
             |> Map.toList

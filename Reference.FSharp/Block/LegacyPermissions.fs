@@ -24,7 +24,15 @@ module LegacyPermissions =
 
     let private refuse requirement text = Error(Refusal.generic requirement text)
 
-    let putNode (node: Node) (state: State) = { state with Nodes = state.Nodes.Add(node.Id, node) }
+    let putNode (node: Node) (state: State) = {
+        state with
+            Nodes = state.Nodes.Add(node.Id, node)
+            Names =
+                if node.Name = "" then
+                    state.Names
+                else
+                    state.Names.Add(node.Name, node.Id)
+    }
 
     let private putEdge (edge: Edge) (state: State) = {
         state with
@@ -281,4 +289,9 @@ module LegacyPermissions =
                 Graph.children state node |> List.partition (fun e -> Role.has Role.Cow e.Role)
 
             let state = backing @ others |> List.fold (fun s e -> detach s e.Id) state
-            { state with Nodes = state.Nodes.Remove id }
+
+            {
+                state with
+                    Nodes = state.Nodes.Remove id
+                    Names = state.Names.Remove node.Name
+            }

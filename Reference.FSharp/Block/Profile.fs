@@ -76,6 +76,12 @@ type Profile = {
     NbdReopenFails: bool
     /// BLK-FILE-001: a reopen forgets the descriptor's flags (B1).
     ReopenForgetsFlags: bool
+    /// BLK-OPEN-006: opening attaches a temporary root to the file child, with a refresh.
+    TemporaryRoot: bool
+    /// BLK-DATA-011: a node remembers its length instead of asking.
+    RemembersLength: bool
+    /// BLK-OPEN-012: a backing file without a format in the header is probed.
+    ProbesBacking: bool
     /// BLK-GRAPH-003: generated names are counted; otherwise they are equal after renaming.
     CountedNames: bool
 }
@@ -97,6 +103,9 @@ module Profile =
         ForceShareNeverReopens = false
         NbdReopenFails = false
         ReopenForgetsFlags = false
+        TemporaryRoot = false
+        RemembersLength = false
+        ProbesBacking = false
         CountedNames = true
     }
 
@@ -116,6 +125,9 @@ module Profile =
             ForceShareNeverReopens = true
             NbdReopenFails = true
             ReopenForgetsFlags = true
+            TemporaryRoot = true
+            RemembersLength = true
+            ProbesBacking = true
             CountedNames = false
     }
 

@@ -10,6 +10,14 @@ type Qcow2Header = {
     BackingFormat: string option
     /// log2 of the cluster size.
     ClusterBits: int
+    /// 2 or 3.
+    Version: int
+    /// Whether the guest data is in another file.
+    ExternalData: bool
+    /// The text by which any opening is refused: a damaged header, an unknown feature.
+    Refused: string option
+    /// The text by which opening it read-write is refused: corrupt, dirty, internal snapshots.
+    RefusedWritable: string option
 }
 
 /// What a file's bytes are, as far as the model follows them.
@@ -29,6 +37,8 @@ type Inode = {
     Format: Format
     /// Length of the guest disk: the file's for raw, the virtual size for qcow2.
     SizeBytes: int64
+    /// qcow2: length of the file itself, or -1 when only the host knows it.
+    HostBytes: int64
     /// Permission bits, as in chmod.
     Mode: int
     /// Whether the process owns the file, so that the owner's bits count for it, else the others'.
@@ -42,7 +52,7 @@ type Inode = {
 }
 
 /// An export of an NBD server somewhere.
-type RemoteExport = { SizeBytes: int64; ReadOnly: bool }
+type RemoteExport = { SizeBytes: int64; ReadOnly: bool; Content: Content }
 
 /// Everything outside the graph that decides an outcome.
 type World = {
@@ -72,6 +82,17 @@ type Move =
 
 /// Questions to the world and the environment's moves.
 module World =
+    /// A plain header: version 3, clusters of 64 KiB, nothing special.
+    let plainHeader: Qcow2Header = {
+        BackingFile = None
+        BackingFormat = None
+        ClusterBits = 16
+        Version = 3
+        ExternalData = false
+        Refused = None
+        RefusedWritable = None
+    }
+
     /// A world without files.
     let empty: World = {
         Paths = Map.empty
@@ -94,6 +115,7 @@ module World =
     let plainFile (format: Format) (sizeBytes: int64) : Inode = {
         Format = format
         SizeBytes = sizeBytes
+        HostBytes = -1L
         Mode = 0o644
         Owned = true
         ForeignLocks = 0

@@ -71,7 +71,7 @@ let private addFile (world: World) (name: string, file: Value) =
     | [| mode; owner |] when isOctal mode && mode.Length = 4 ->
         let format =
             if field "format" file = Value.Str "qcow2" then
-                Format.Qcow2 { BackingFile = None; BackingFormat = None; ClusterBits = 16 }
+                Format.Qcow2 World.plainHeader
             else
                 Format.Raw
 

@@ -17,6 +17,6 @@ public sealed partial class FileDriver : BlockDriver
     /// <summary>The writable descriptor, exactly while BLK-FILE-002 wants it.</summary>
     internal HostFile? Writer { get; private set; }
 
-    /// <summary>The file's length rounded up to 512 (BLK-DATA-011).</summary>
-    public override long LengthBytes => (Reader.Length + SectorMask) & ~SectorMask;
+    /// <inheritdoc/>
+    public override long LengthBytes => Reader.Length;
 }

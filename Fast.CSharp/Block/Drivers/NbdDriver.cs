@@ -10,6 +10,6 @@ public sealed partial class NbdDriver : BlockDriver
     /// <summary>The connection; null before the open and after the close.</summary>
     internal RemoteExport? Remote { get; private set; }
 
-    /// <summary>The server's length rounded up to 512 (BLK-DATA-011).</summary>
-    public override long LengthBytes => (Remote!.LengthBytes + SectorMask) & ~SectorMask;
+    /// <inheritdoc/>
+    public override long LengthBytes => Remote!.LengthBytes;
 }

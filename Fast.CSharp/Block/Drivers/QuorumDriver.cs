@@ -7,15 +7,6 @@ public sealed partial class QuorumDriver : BlockDriver
     internal QuorumDriver(DriverDescriptor descriptor)
         : base(descriptor) { }
 
-    /// <summary>How many children must agree; the option <c>vote-threshold</c>.</summary>
-    internal int VoteThreshold { get; set; } = 1;
-
-    /// <summary>The option <c>rewrite-corrupted</c>.</summary>
-    internal bool RewritesCorrupted { get; set; }
-
-    /// <summary>True when the option <c>read-pattern</c> is <c>fifo</c>.</summary>
-    internal bool IsFifo { get; set; }
-
     /// <inheritdoc/>
-    public override long LengthBytes => Children()[0].Child.LengthBytes;
+    public override long LengthBytes => 0;
 }

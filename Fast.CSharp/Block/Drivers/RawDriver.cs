@@ -14,12 +14,6 @@ public sealed partial class RawDriver : BlockDriver
     internal long? WindowSizeBytes { get; private set; }
 
     /// <inheritdoc/>
-    public override long LengthBytes
-    {
-        get
-        {
-            long rest = long.Max(0, Node.File!.Child.LengthBytes - WindowOffsetBytes);
-            return long.Min(rest, WindowSizeBytes ?? rest);
-        }
-    }
+    public override long LengthBytes =>
+        WindowSizeBytes ?? long.Max(0, Node.File!.Child.LengthBytes - WindowOffsetBytes);
 }

@@ -2,8 +2,11 @@
 namespace Ashlar.Block;
 
 /// <summary>The filter <c>throttle</c> (BLK-PERM-022, BLK-OPEN-013).</summary>
-public sealed partial class ThrottleDriver : FilterDriver
+public sealed partial class ThrottleDriver : BlockDriver
 {
     internal ThrottleDriver(DriverDescriptor descriptor)
         : base(descriptor) { }
+
+    /// <inheritdoc/>
+    public override long LengthBytes => Node.File!.Child.LengthBytes;
 }

@@ -1,5 +1,7 @@
 // A node of the graph: a driver instance with a name, flags and two ordered lists of edges.
 // Spec: spec/block/graph.md, read-only.md.
+using System.Threading.Tasks;
+
 namespace Ashlar.Block;
 
 /// <summary>One node. Owned by its graph; seen from outside it is read-only.</summary>
@@ -46,6 +48,31 @@ public sealed partial class BlockNode
 
     /// <summary>The backing child, if there is one.</summary>
     public BlockEdge? Backing { get; internal set; }
+
+    /// <summary>
+    /// Sets the length of the node in bytes, after the caller made sure of RZ (BLK-SIZE-003): read-only nodes
+    /// and drivers without <see cref="ITruncater"/> refuse; a filter hands it on to its child.
+    /// </summary>
+    internal ValueTask<BlockError?> Truncate(long lengthBytes)
+    {
+        if (!Writable)
+        {
+            return new(
+                new BlockError(BlockErrorKind.ReadOnly, "Image is read-only") { NodeName = Name }
+            );
+        }
+        return Driver is ITruncater truncater
+            ? truncater.TruncateAsync(lengthBytes)
+            : new(
+                new BlockError(
+                    BlockErrorKind.NotSupported,
+                    "Image format driver does not support resize"
+                )
+                {
+                    NodeName = Name,
+                }
+            );
+    }
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} ({DriverName})";

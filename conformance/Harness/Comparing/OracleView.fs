@@ -8,6 +8,7 @@ let answer (result: Result<Reply, Refusal>) : Answer =
     match result with
     | Ok Done -> Answer.Done
     | Ok(Data runs) -> Answer.Data runs
+    | Ok AnyData -> Answer.Done
     | Error refusal -> Answer.Refused(refusal.Class, refusal.Text)
 
 let private holder (state: State) (edge: Edge) =
@@ -28,7 +29,8 @@ let edge (state: State) (e: Edge) : ObservedEdge = {
 }
 
 /// The guest-visible length of a node (BLK-DATA-011).
-let lengthOf (_: World) (_: State) (_: Node) : int64 = 0L
+let lengthOf (world: World) (state: State) (node: Node) : int64 =
+    Oracle.length Profile.ashlar world state node.Id |> ValueOption.defaultValue -1L
 
 let private node (world: World) (state: State) (n: Node) : ObservedNode = {
     Name = n.Name

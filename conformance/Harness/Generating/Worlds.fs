@@ -16,7 +16,13 @@ let private raw name size = {
 
 let private qcow2 name size backing format bits = {
     raw name size with
-        Format = Format.Qcow2 { BackingFile = backing; BackingFormat = format; ClusterBits = bits }
+        Format =
+            Format.Qcow2 {
+                World.plainHeader with
+                    BackingFile = backing
+                    BackingFormat = format
+                    ClusterBits = bits
+            }
 }
 
 /// Sizes with and without whole sectors, none, and one below a cluster.

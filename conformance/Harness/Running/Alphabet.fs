@@ -148,7 +148,7 @@ let world: Script =
         Locks = []
     }
 
-    let header = { BackingFile = None; BackingFormat = None; ClusterBits = 16 }
+    let header = World.plainHeader
 
     {
         Script.empty with

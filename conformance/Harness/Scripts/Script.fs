@@ -122,7 +122,11 @@ module Script =
 
         let remote (e: WorldExport) =
             struct (e.Server, e.Name),
-            { RemoteExport.SizeBytes = e.SizeBytes; RemoteExport.ReadOnly = e.ReadOnly }
+            {
+                RemoteExport.SizeBytes = e.SizeBytes
+                RemoteExport.ReadOnly = e.ReadOnly
+                RemoteExport.Content = []
+            }
 
         {
             files with

@@ -144,11 +144,7 @@ module private WorldLines =
                 match format.Text with
                 | "raw" -> Format.Raw
                 | "qcow2" ->
-                    Format.Qcow2 {
-                        BackingFile = None
-                        BackingFormat = None
-                        ClusterBits = Script.defaultClusterBits
-                    }
+                    Format.Qcow2 { World.plainHeader with ClusterBits = Script.defaultClusterBits }
                 | "garbage" -> Format.Garbage
                 | "directory" -> Format.Directory
                 | other -> fail format.Column $"'{other}' is not raw, qcow2, garbage or directory"

@@ -92,9 +92,9 @@ let private image forceShare =
     Value.Dict(own @ leafFlags forceShare)
 
 let private header: Qcow2Header = {
-    BackingFile = None
-    BackingFormat = None
-    ClusterBits = Script.defaultClusterBits
+    World.plainHeader with
+        BackingFile = None
+        BackingFormat = None
 }
 
 /// A world with one qcow2 image and one throttle group.

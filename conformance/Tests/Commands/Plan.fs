@@ -21,9 +21,9 @@ let private file name format mode : WorldFile = {
 
 let private qcow2 backing =
     Format.Qcow2 {
-        BackingFile = Option.map fst backing
-        BackingFormat = Option.map snd backing
-        ClusterBits = Script.defaultClusterBits
+        World.plainHeader with
+            BackingFile = Option.map fst backing
+            BackingFormat = Option.map snd backing
     }
 
 /// The world of every plan: few files, so that nodes meet on them.

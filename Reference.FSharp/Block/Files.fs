@@ -1,0 +1,126 @@
+/// Host files of file nodes: descriptors, lock bytes, what the environment answers (BLK-FILE).
+namespace Ashlar.Reference.Block
+
+/// The environment's refusals by name.
+[<RequireQualifiedAccess>]
+type Errno =
+    | NoEntry
+    | Access
+    | IsDirectory
+    | NameTooLong
+    | Invalid
+    | Stale
+
+/// Opening, upgrading and locking of host files.
+module Files =
+    /// Longest path the host takes, in bytes (BLK-FILE-020).
+    let pathBytesMax = 4095
+
+    /// Longest name inside a path, in bytes: Linux's NAME_MAX.
+    let private nameBytesMax = 255
+
+    let private bytes (s: string) = System.Text.Encoding.UTF8.GetByteCount s
+
+    /// strerror of a refusal (BLK-FILE-003).
+    let text (errno: Errno) : string =
+        match errno with
+        | Errno.NoEntry -> "No such file or directory"
+        | Errno.Access -> "Permission denied"
+        | Errno.IsDirectory -> "Is a directory"
+        | Errno.NameTooLong -> "File name too long"
+        | Errno.Invalid -> "Invalid argument"
+        | Errno.Stale -> "Stale file handle"
+
+    let private mayOpen writable (inode: Inode) =
+        let needed = if writable then 6 else 4
+        let shift = if inode.Owned then 6 else 0
+        (inode.Mode >>> shift) &&& needed = needed
+
+    /// What open(2) answers (BLK-FILE-020).
+    let openPath (world: World) (path: string) (writable: bool) : Result<int, Errno> =
+        match world.Paths.TryGetValue path with
+        | true, id ->
+            let inode = world.Inodes[id]
+
+            if inode.Format = Format.Directory then
+                Error Errno.IsDirectory
+            elif mayOpen writable inode then
+                Ok id
+            else
+                Error Errno.Access
+        | _ ->
+            if path.Contains '\000' then
+                Error Errno.Invalid
+            elif
+                bytes path > pathBytesMax
+                || path.Split '/' |> Array.exists (fun name -> bytes name > nameBytesMax)
+            then
+                Error Errno.NameTooLong
+            else
+                Error Errno.NoEntry
+
+    /// A file's refusal to be opened (BLK-FILE-003).
+    let refuse (context: Context) (rule: Rule) (node: string) (path: string) (errno: Errno) =
+        Rule.refuse context rule node ("Could not open '" + path + "': " + text errno)
+
+    /// The lock bytes of a pair (BLK-FILE-010).
+    let bitsOf (perm: Perm) (shared: Perm) : int =
+        int perm ||| (int (Perm.minus Perm.All shared) <<< 4)
+
+    /// The lock bytes that others hold on an inode: other nodes (BLK-FILE-013), other processes.
+    let private heldByOthers (context: Context) (state: State) (self: int) (inode: int) =
+        let add bits _ (node: Node) =
+            match node.Settings with
+            | Settings.File hold when hold.Inode = inode && node.Id <> self ->
+                bits ||| Graph.lockBits hold
+            | _ -> bits
+
+        Map.fold add context.World.Inodes[inode].ForeignLocks state.Nodes
+
+    /// The first lock somebody else holds against the pair: perms, then unshared (BLK-FILE-011).
+    let private lockRefusal (held: int) (perm: Perm) (shared: Perm) : string voption =
+        let taken = int perm &&& (held >>> 4)
+        let unshared = int (Perm.minus Perm.All shared) &&& held
+        let first bits = System.Numerics.BitOperations.TrailingZeroCount(bits: int)
+
+        if taken <> 0 then
+            ValueSome("Failed to get \"" + Perm.names[first taken] + "\" lock")
+        elif unshared <> 0 then
+            ValueSome("Failed to get shared \"" + Perm.names[first unshared] + "\" lock")
+        else
+            ValueNone
+
+    /// Prepares the locks of a new pair; yields the bytes that are held beside the old pair's until
+    /// the commit (BLK-FILE-011, BLK-FILE-012). Neither widening nor narrowing tests nothing.
+    let prepareLocks
+        (context: Context)
+        (state: State)
+        (node: Node)
+        (hold: FileHold)
+        (struct (perm: Perm, shared: Perm))
+        : Result<int, Refusal> =
+        if not hold.Locking then
+            Rule.touch context (Rule.file 14)
+            Ok 0
+        elif Perm.subset perm hold.LockedPerm && Perm.subset hold.LockedShared shared then
+            Ok 0
+        else
+            let held = heldByOthers context state node.Id hold.Inode
+
+            Rule.say context (Rule.file 11) node.Name "tests lock bytes" (fun () -> [
+                "perm", Perm.text perm
+                "unshared", Perm.text (Perm.minus Perm.All shared)
+                "held by others", held.ToString "x2"
+            ])
+
+            match lockRefusal held perm shared with
+            | ValueSome text -> Error(Rule.refuse context (Rule.file 11) node.Name text)
+            | ValueNone -> Ok(bitsOf perm shared)
+
+    /// The hold after the commit of a pair (BLK-FILE-010, BLK-FILE-012).
+    let committed (hold: FileHold) (struct (perm: Perm, shared: Perm)) : FileHold = {
+        hold with
+            LockedPerm = perm
+            LockedShared = shared
+            MeanwhileBits = 0
+    }

@@ -1,0 +1,169 @@
+/// What lies behind a node: its length (BLK-DATA-011), and the qcow2 image a reader of its first
+/// bytes would find (BLK-OPEN-011).
+namespace Ashlar.Reference.Block
+
+/// What the first bytes of a node are.
+[<RequireQualifiedAccess>]
+type Seen =
+    /// The header of the image in that inode.
+    | Image of inode: int * header: Qcow2Header
+    /// Something else.
+    | NoImage
+    /// The bytes cannot be read.
+    | Unreadable
+    /// The model does not know.
+    | Unclear
+
+/// Lengths and headers.
+module Image =
+    let private sector = 512L
+
+    let private upwards (bytes: int64) =
+        if bytes > System.Int64.MaxValue - sector then
+            bytes
+        else
+            (bytes + sector - 1L) / sector * sector
+
+    /// The only child of a filter or of raw, or the child of that name.
+    let private primary (state: State) (node: Node) =
+        match node.Driver with
+        | Driver.Blkdebug -> Graph.childNamed state node "image"
+        | _ -> Graph.childNamed state node "file"
+
+    let private hostLength (inode: Inode) =
+        match inode.Format with
+        | Format.Raw -> ValueSome(upwards inode.SizeBytes)
+        | Format.Qcow2 _ when inode.HostBytes >= 0L -> ValueSome(upwards inode.HostBytes)
+        | _ -> ValueNone
+
+    /// A node's length in bytes; nothing when only the host knows it (BLK-DATA-011).
+    let rec length (context: Context) (state: State) (id: int) : int64 voption =
+        let node = state.Nodes[id]
+
+        match node.Driver with
+        | Driver.Raw
+        | Driver.CopyOnRead -> measure context state node
+        | _ when context.Profile.RemembersLength && node.KnownBytes >= 0L ->
+            ValueSome node.KnownBytes
+        | _ -> measure context state node
+
+    /// The same, asked anew.
+    and measure (context: Context) (state: State) (node: Node) : int64 voption =
+        let ofChild child =
+            match child with
+            | ValueSome(edge: Edge) -> length context state edge.Child
+            | ValueNone -> ValueNone
+
+        match node.Settings with
+        | Settings.File hold -> hostLength context.World.Inodes[hold.Inode]
+        | Settings.NullCo size -> ValueSome(upwards size)
+        | Settings.Nbd(path, export) ->
+            match context.World.Remotes.TryGetValue(struct (path, export)) with
+            | true, remote -> ValueSome(upwards remote.SizeBytes)
+            | _ -> ValueNone
+        | Settings.Qcow2 image when image.Inode >= 0 ->
+            ValueSome(context.World.Inodes[image.Inode].SizeBytes / sector * sector)
+        | Settings.Qcow2 _ -> ValueNone
+        | Settings.Quorum _ -> ofChild (Graph.childNamed state node "children.0")
+        | Settings.Raw(offset, size) ->
+            match ofChild (primary state node), size with
+            | ValueSome whole, ValueSome size -> ValueSome(min size (max 0L (whole - offset)))
+            | ValueSome whole, ValueNone -> ValueSome(max 0L (whole - offset))
+            | ValueNone, _ -> ValueNone
+        | _ -> ofChild (primary state node)
+
+    /// The version that most children of a quorum hold; the later holder wins among equals
+    /// (BLK-DATA-007).
+    let vote (threshold: int) (versions: 'version list) : 'version voption when 'version: equality =
+        let count v = versions |> List.filter ((=) v) |> List.length
+        let firstHolder v = versions |> List.findIndex ((=) v)
+
+        match List.distinct versions with
+        | [] -> ValueNone
+        | distinct ->
+            let winner = distinct |> List.maxBy (fun v -> struct (count v, firstHolder v))
+
+            if count winner >= threshold then
+                ValueSome winner
+            else
+                ValueNone
+
+    /// What a reader of the first 112 bytes finds (BLK-OPEN-011).
+    let rec seen (context: Context) (state: State) (id: int) : Seen =
+        let node = state.Nodes[id]
+
+        let child () =
+            match primary state node with
+            | ValueSome edge -> seen context state edge.Child
+            | ValueNone -> Seen.NoImage
+
+        match node.Settings with
+        | Settings.File hold ->
+            match context.World.Inodes[hold.Inode].Format with
+            | Format.Qcow2 header -> Seen.Image(hold.Inode, header)
+            | Format.Garbage -> Seen.Unclear
+            | Format.Raw
+            | Format.Directory -> Seen.NoImage
+        | Settings.NullCo _
+        | Settings.Nbd _
+        | Settings.Qcow2 _ -> Seen.NoImage
+        | Settings.Raw(0L, ValueNone) -> child ()
+        | Settings.Raw _ ->
+            match child () with
+            | Seen.NoImage -> Seen.NoImage
+            | Seen.Unreadable -> Seen.Unreadable
+            | _ -> Seen.Unclear
+        | Settings.Throttle _
+        | Settings.CopyOnRead
+        | Settings.Blkdebug _ -> child ()
+        | Settings.Quorum(threshold, _, fifo) ->
+            let versions =
+                Graph.children state node
+                |> List.rev
+                |> List.map (fun edge -> seen context state edge.Child)
+
+            let images = versions |> List.distinct |> List.filter _.IsImage
+
+            if fifo then
+                List.head versions
+            elif List.contains Seen.Unclear versions || images.Length > 1 then
+                Seen.Unclear
+            elif versions |> List.forall ((=) Seen.NoImage) then
+                Seen.NoImage
+            else
+                match vote threshold versions with
+                | ValueSome winner -> winner
+                | ValueNone -> Seen.Unreadable
+
+    /// Why a header cannot be used by a node with these flags (BLK-OPEN-011, BLK-OPEN-021).
+    let headerText (context: Context) (seen: Seen) (writable: bool) : string voption =
+        match seen with
+        | Seen.NoImage -> ValueSome "Image is not in qcow2 format"
+        | Seen.Unreadable -> ValueSome "Could not read qcow2 header: Input/output error"
+        | Seen.Unclear -> if Rule.choose context then ValueNone else ValueSome "*"
+        | Seen.Image(_, header) ->
+            match header.Refused, header.RefusedWritable with
+            | Some text, _ -> ValueSome text
+            | None, _ when header.ExternalData && context.Profile.Descriptors = Descriptors.Two ->
+                ValueSome "Unsupported qcow2 feature(s): external data file"
+            | None, Some text when writable -> ValueSome text
+            | None, _ -> ValueNone
+
+    /// What a node remembers of a header.
+    let hold (seen: Seen) : ImageHold =
+        match seen with
+        | Seen.Image(inode, header) -> { Inode = inode; NamesBacking = header.BackingFile.IsSome }
+        | _ -> { Inode = -1; NamesBacking = false }
+
+    /// The directory that relative backing names start from: that of the file at the bottom
+    /// (BLK-OPEN-012).
+    let rec directory (state: State) (id: int) : Result<string, string> =
+        let node = state.Nodes[id]
+
+        match node.Settings with
+        | Settings.File hold -> Ok(hold.Path.Substring(0, hold.Path.LastIndexOf '/' + 1))
+        | Settings.Quorum _ -> Error "Cannot generate a base directory for quorum nodes"
+        | _ ->
+            match primary state node with
+            | ValueSome edge -> directory state edge.Child
+            | ValueNone -> Error("Cannot generate a base directory for " + node.Name)
