@@ -1,12 +1,71 @@
 // blkdebug, as far as permissions go: it takes and unshares what it is told to.
+// Spec: spec/block/permissions.md (BLK-PERM-024), open.md (BLK-OPEN-024).
+using System;
+
 namespace Ashlar.Block;
 
-/// <summary>A protocol-type filter named <c>blkdebug</c> with its child in <c>image</c> (BLK-PERM-024, BLK-DATA-009).</summary>
+/// <summary>
+/// A filter, opened as protocol drivers are, with its child in <c>image</c> (BLK-PERM-024, BLK-DATA-009).
+/// </summary>
 public sealed partial class BlkdebugDriver : BlockDriver
 {
+    private BlockPermissions _taken;
+    private BlockPermissions _unshared;
+
     internal BlkdebugDriver(DriverDescriptor descriptor)
         : base(descriptor) { }
 
     /// <inheritdoc/>
     public override long LengthBytes => Node.File!.Child.LengthBytes;
+
+    internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
+    {
+        BlockError? error =
+            ReadPermissions(OptionSchema.TakeChildPerms, out _taken)
+            ?? ReadPermissions(OptionSchema.UnshareChildPerms, out _unshared);
+        if (error is not null)
+        {
+            return error;
+        }
+        definition.TryFindChild(OptionSchema.Image, out ChildDefinition image);
+        return opener.OpenAndAttach(Node, image, ChildRoles.Filtered | ChildRoles.Primary, out _);
+    }
+
+    internal override void ChildPermissions(
+        ChildRoles roles,
+        BlockPermissions perm,
+        BlockPermissions shared,
+        out BlockPermissions childPerm,
+        out BlockPermissions childShared
+    )
+    {
+        childPerm = Planted.Is(Bug.BlkdebugTakesNothing) ? perm : perm | _taken;
+        childShared = Planted.Is(Bug.BlkdebugSharesAll) ? shared : shared & ~_unshared;
+    }
+
+    private BlockError? ReadPermissions(string option, out BlockPermissions set)
+    {
+        set = BlockPermissions.None;
+        foreach (ref readonly OptionEntry entry in Node.Effective.Own.AsSpan())
+        {
+            if (string.Equals(entry.Name, option))
+            {
+                // An empty list stays over when all options are used up.
+                return new BlockError(
+                    BlockErrorKind.InvalidArgument,
+                    $"Block protocol 'blkdebug' doesn't support the option '{option}'"
+                );
+            }
+            if (
+                entry.Name.Length > option.Length
+                && entry.Name[option.Length] == '.'
+                && entry.Name.StartsWith(option, StringComparison.Ordinal)
+            )
+            {
+                int index = Array.IndexOf(OptionSchema.PermissionWords, entry.Value.AsString);
+                set |= (BlockPermissions)(1 << index);
+            }
+        }
+        return null;
+    }
 }

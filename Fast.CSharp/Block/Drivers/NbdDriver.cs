@@ -1,4 +1,5 @@
 // nbd: an export of a server that an embedder's connector talks to.
+// Spec: spec/block/open.md (BLK-OPEN-015), read-only.md (BLK-RO-020, -021).
 namespace Ashlar.Block;
 
 /// <summary>The protocol driver <c>nbd</c> (BLK-OPEN-015, BLK-RO-020).</summary>
@@ -11,5 +12,70 @@ public sealed partial class NbdDriver : BlockDriver
     internal RemoteExport? Remote { get; private set; }
 
     /// <inheritdoc/>
-    public override long LengthBytes => Remote!.LengthBytes;
+    public override long LengthBytes => (Remote!.LengthBytes + 511) & ~511L;
+
+    internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
+    {
+        string path = Node.Effective.Find(OptionSchema.ServerPath)!.AsString;
+        string name = Node.Effective.Find(OptionSchema.Export)?.AsString ?? "";
+        IRemoteExportConnector? connector = Node.Graph.Options.RemoteExports;
+        if (connector is null)
+        {
+            return new BlockError(
+                BlockErrorKind.Host,
+                $"Failed to connect to '{path}': {HostErrnoText.Of(HostErrno.NoEntry)}"
+            )
+            {
+                Errno = HostErrno.NoEntry,
+                Path = path,
+                NodeName = Node.Name,
+            };
+        }
+        BlockError? error = connector.Connect(
+            new RemoteExportAddress(path, null, null, name),
+            out RemoteExport? remote
+        );
+        Remote = remote;
+        if (error is not null || !Node.Writable || !remote!.IsReadOnly)
+        {
+            return error;
+        }
+        // BLK-RO-020
+        if (!Node.AutoReadOnly)
+        {
+            return new BlockError(BlockErrorKind.ReadOnly, "NBD export is read-only")
+            {
+                NodeName = Node.Name,
+            };
+        }
+        Node.Writable = false;
+        return null;
+    }
+
+    internal override BlockError? PrepareReopen(ReopenEntry entry)
+    {
+        if (!entry.Writable || !Remote!.IsReadOnly)
+        {
+            return null;
+        }
+        if (!entry.AutoReadOnly)
+        {
+            return new BlockError(
+                BlockErrorKind.ReadOnly,
+                "Can't reopen read-only NBD mount as read/write"
+            )
+            {
+                NodeName = Node.Name,
+            };
+        }
+        // BLK-RO-021
+        entry.Writable = Planted.Is(Bug.NbdReopenForgetsServer);
+        return null;
+    }
+
+    internal override void Close()
+    {
+        Remote?.Dispose();
+        Remote = null;
+    }
 }

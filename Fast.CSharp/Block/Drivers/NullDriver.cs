@@ -15,4 +15,15 @@ public sealed partial class NullDriver : BlockDriver
 
     /// <inheritdoc/>
     public override long LengthBytes => SizeBytes;
+
+    internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
+    {
+        SizeBytes = Node.Effective.Find(OptionSchema.Size)?.AsInteger ?? DefaultSizeBytes;
+        return SizeBytes >= 0
+            ? null
+            : new BlockError(
+                BlockErrorKind.InvalidArgument,
+                "Parameter 'size' expects a non-negative number below 2^64"
+            );
+    }
 }

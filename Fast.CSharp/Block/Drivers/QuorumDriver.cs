@@ -1,12 +1,82 @@
 // quorum: writes go to all children, reads are voted on.
+// Spec: spec/block/open.md (BLK-OPEN-014), permissions.md (BLK-PERM-025), data.md (BLK-DATA-007).
+using System;
+
 namespace Ashlar.Block;
 
 /// <summary>The driver <c>quorum</c> (BLK-PERM-025, BLK-OPEN-014, BLK-DATA-007).</summary>
 public sealed partial class QuorumDriver : BlockDriver
 {
+    private BlockEdge[] _children = [];
+
     internal QuorumDriver(DriverDescriptor descriptor)
         : base(descriptor) { }
 
+    /// <summary>The children in their order, <c>children.0</c> first.</summary>
+    internal ReadOnlySpan<BlockEdge> Children => _children;
+
+    /// <summary>How many children must agree.</summary>
+    internal int VoteThreshold { get; private set; }
+
+    /// <summary>True when a read repairs the children that differ; never with fifo.</summary>
+    internal bool RewritesCorrupted { get; private set; }
+
+    /// <summary>True when a read takes the first child that answers.</summary>
+    internal bool IsFifo { get; private set; }
+
     /// <inheritdoc/>
-    public override long LengthBytes => 0;
+    public override long LengthBytes => _children.Length == 0 ? 0 : _children[0].Child.LengthBytes;
+
+    internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
+    {
+        ReadOnlySpan<ChildDefinition> definitions = definition.Children;
+        long threshold = Node.Effective.Find(OptionSchema.VoteThreshold)!.AsInteger;
+        string? refusal =
+            definitions.Length == 0 ? "Number of provided children must be 1 or more"
+            : threshold < 1 ? "Parameter 'vote-threshold' expects a value >= 1"
+            : threshold > definitions.Length ? "threshold may not exceed children count"
+            : null;
+        if (refusal is not null)
+        {
+            return new BlockError(BlockErrorKind.InvalidArgument, refusal);
+        }
+        VoteThreshold = (int)threshold;
+        IsFifo = Node.Effective.Find(OptionSchema.ReadPattern) is { AsString: "fifo" };
+        RewritesCorrupted =
+            !IsFifo && Node.Effective.Find(OptionSchema.RewriteCorrupted) is { AsBoolean: true };
+        BlockEdge[] children = new BlockEdge[definitions.Length];
+        for (int index = 0; index < children.Length; index++)
+        {
+            BlockError? error = opener.OpenAndAttach(
+                Node,
+                definitions[index],
+                ChildRoles.Data,
+                out BlockEdge? edge
+            );
+            if (error is not null)
+            {
+                return error;
+            }
+            children[index] = edge!;
+        }
+        _children = children;
+        return null;
+    }
+
+    internal override void ChildPermissions(
+        ChildRoles roles,
+        BlockPermissions perm,
+        BlockPermissions shared,
+        out BlockPermissions childPerm,
+        out BlockPermissions childShared
+    )
+    {
+        // BLK-PERM-025
+        childPerm = RewritesCorrupted ? perm | BlockPermissions.Write : perm;
+        childShared = shared & (BlockPermissions.ConsistentRead | BlockPermissions.WriteUnchanged);
+        if (Planted.Is(Bug.QuorumSharesWrite))
+        {
+            childShared = shared;
+        }
+    }
 }

@@ -11,9 +11,6 @@ namespace Ashlar.Block;
 /// </summary>
 public sealed class BlockBackend
 {
-    internal BlockPermissions WantedPerm { get; set; }
-    internal BlockPermissions WantedShared { get; set; }
-
     internal BlockBackend(BlockGraph graph, string? name)
     {
         Graph = graph;

@@ -11,7 +11,7 @@ public sealed partial class BlockEdge
     public ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer)
     {
         Debug.Assert(offsetBytes >= 0);
-        return ChildNode!.Driver is IBlockReader reader
+        return ChildNode.Driver is IBlockReader reader
             ? reader.ReadAsync(offsetBytes, buffer)
             : new(Unsupported("read", offsetBytes));
     }
@@ -28,7 +28,7 @@ public sealed partial class BlockEdge
         {
             return new(refusal);
         }
-        return ChildNode!.Driver is IBlockWriter writer
+        return ChildNode.Driver is IBlockWriter writer
             ? writer.WriteAsync(offsetBytes, buffer, flags)
             : new(Unsupported("write", offsetBytes));
     }
@@ -45,14 +45,14 @@ public sealed partial class BlockEdge
         {
             return new(refusal);
         }
-        return ChildNode!.Driver is IZeroWriter writer
+        return ChildNode.Driver is IZeroWriter writer
             ? writer.WriteZeroesAsync(offsetBytes, lengthBytes, flags)
             : new(Unsupported("write zeroes", offsetBytes));
     }
 
     /// <summary>Flushes the child and what is below it; a driver without caches has nothing to do.</summary>
     public ValueTask<BlockError?> FlushAsync() =>
-        ChildNode!.Driver is IFlusher flusher ? flusher.FlushAsync() : default;
+        ChildNode.Driver is IFlusher flusher ? flusher.FlushAsync() : default;
 
     /// <summary>Sets the child's length in bytes. Needs RZ.</summary>
     public ValueTask<BlockError?> TruncateAsync(long lengthBytes)
@@ -61,7 +61,7 @@ public sealed partial class BlockEdge
         {
             return new(Missing("resize", 0));
         }
-        return ChildNode!.Truncate(lengthBytes);
+        return ChildNode.TruncateAsync(lengthBytes);
     }
 
     // BLK-DATA-001 below the roots: a driver that writes without the permission is a defect of ours, and it
@@ -79,7 +79,7 @@ public sealed partial class BlockEdge
         {
             return Missing("write", offsetBytes);
         }
-        bool grows = offsetBytes + lengthBytes > ChildNode!.LengthBytes;
+        bool grows = offsetBytes + lengthBytes > ChildNode.LengthBytes;
         if (grows && (Perm & BlockPermissions.Resize) == 0)
         {
             return Missing("resize", offsetBytes);
@@ -93,28 +93,17 @@ public sealed partial class BlockEdge
             $"Operation not permitted: '{Name}' child of {DescribeParent()} lacks the {permission} permission"
         )
         {
-            NodeName = ChildNode!.Name,
+            NodeName = ChildNode.Name,
             OffsetBytes = offsetBytes,
         };
 
     private BlockError Unsupported(string operation, long offsetBytes) =>
         new(
             BlockErrorKind.NotSupported,
-            $"Operation not supported: {operation} on '{ChildNode!.Name}'"
+            $"Operation not supported: {operation} on '{ChildNode.Name}'"
         )
         {
             NodeName = ChildNode.Name,
             OffsetBytes = offsetBytes,
         };
-
-    /// <summary>How texts name the party that holds this edge (BLK-PERM-005).</summary>
-    internal string DescribeParent()
-    {
-        if (ParentNode is not null)
-        {
-            return $"node '{ParentNode.Name}'";
-        }
-        string? name = ParentBackend!.Name;
-        return name is null ? "an unnamed block device" : $"block device '{name}'";
-    }
 }

@@ -1,79 +1,201 @@
-// The graph and its commands. One thread controls a graph; requests go through BlockBackend.
-// Spec: spec/block. A refusal leaves everything as it was, to the order of every list.
+// The graph: its nodes, backends and exports, and the parts that change it. One thread controls a graph;
+// requests go through BlockBackend. Spec: spec/block. The commands are in the other parts of the class.
 using System;
+using System.Collections.Generic;
 
 namespace Ashlar.Block;
 
 /// <summary>
-/// A graph of block nodes and the commands that change it. Each <c>Try</c> method is one transaction: null
-/// means done, otherwise nothing changed and the value says why. Not thread-safe: one control thread.
+/// A graph of block nodes and the commands that change it. Each <c>Try</c> method is one command: null
+/// means done, otherwise nothing changed, to the order of every list (BLK-GRAPH-007), and the value says
+/// why. Not thread-safe: one control thread.
 /// </summary>
 public sealed partial class BlockGraph : IDisposable
 {
+    private readonly Dictionary<string, BlockNode> _nodesByName = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, BlockBackend> _backendsByName = new(StringComparer.Ordinal);
+    private readonly List<BlockExport> _exports = [];
+    private readonly string[] _throttleGroups;
+    private readonly Reopener _reopener;
+    private BlockNode[] _nodes = new BlockNode[16];
+    private BlockBackend[] _backends = new BlockBackend[4];
+    private int _backendCount;
+
     public BlockGraph(BlockGraphOptions options)
     {
         Options = options;
+        _throttleGroups = [.. options.ThrottleGroups];
+        Transaction = new GraphTransaction(this);
+        Walk = new GraphWalk(this);
+        Opener = new NodeOpener(this);
+        Closer = new NodeCloser(this);
+        _reopener = new Reopener(this);
     }
 
     /// <summary>The settings the graph was made with.</summary>
     public BlockGraphOptions Options { get; }
 
-    /// <summary>blockdev-add (BLK-OPEN).</summary>
-    public BlockError? TryBlockdevAdd(OptionValue options) => throw new NotImplementedException();
+    /// <summary>All nodes, in the order in which they got their names.</summary>
+    public ReadOnlySpan<BlockNode> Nodes => _nodes.AsSpan(0, NodeCount);
 
-    /// <summary>blockdev-del (BLK-GRAPH-010 to -014).</summary>
-    public BlockError? TryBlockdevDel(string nodeName) => throw new NotImplementedException();
+    /// <summary>All backends with a root edge, named ones and exports, oldest first.</summary>
+    public ReadOnlySpan<BlockBackend> Backends => _backends.AsSpan(0, _backendCount);
 
-    /// <summary>blockdev-reopen with its list of options (BLK-REOPEN).</summary>
-    public BlockError? TryBlockdevReopen(ReadOnlySpan<OptionValue> nodes) =>
-        throw new NotImplementedException();
+    /// <summary>All exports, oldest first.</summary>
+    public IReadOnlyList<BlockExport> Exports => _exports;
 
-    /// <summary>blockdev-snapshot (BLK-GRAPH-020 to -022).</summary>
-    public BlockError? TryBlockdevSnapshot(string nodeName, string overlay) =>
-        throw new NotImplementedException();
+    /// <summary>True once nbd-server-start was accepted (BLK-EXPORT-007).</summary>
+    public bool IsNbdServerRunning { get; private set; }
 
-    /// <summary>block_resize; the size in bytes (BLK-SIZE).</summary>
-    public BlockError? TryBlockResize(string nodeName, long sizeBytes) =>
-        throw new NotImplementedException();
+    internal GraphTransaction Transaction { get; }
 
-    /// <summary>nbd-server-start: from now on exports can be added (BLK-EXPORT-007).</summary>
-    public BlockError? TryNbdServerStart() => throw new NotImplementedException();
+    internal GraphWalk Walk { get; }
 
-    /// <summary>block-export-add of type nbd; a null name means the node's (BLK-EXPORT-001 to -005).</summary>
-    public BlockError? TryBlockExportAdd(string id, string nodeName, string? name, bool writable) =>
-        throw new NotImplementedException();
+    internal NodeOpener Opener { get; }
 
-    /// <summary>block-export-del (BLK-EXPORT-006).</summary>
-    public BlockError? TryBlockExportDel(string id) => throw new NotImplementedException();
+    internal NodeCloser Closer { get; }
 
-    /// <summary>Attaches a new named backend to a node (BLK-PERM-050).</summary>
-    public BlockError? TryBackendAttach(
-        string name,
-        string nodeName,
-        BlockPermissions perm,
-        BlockPermissions shared,
-        out BlockBackend? backend
-    ) => throw new NotImplementedException();
+    internal OptionParser Parser { get; } = new();
 
-    /// <summary>Sets both masks of a backend at once (BLK-PERM-050).</summary>
-    public BlockError? TryBackendSet(string name, BlockPermissions perm, BlockPermissions shared) =>
-        throw new NotImplementedException();
+    internal int NodeCount { get; private set; }
 
-    /// <summary>Detaches and forgets a backend (BLK-PERM-050).</summary>
-    public BlockError? TryBackendDetach(string name) => throw new NotImplementedException();
+    /// <summary>Makes the marks of different walks differ.</summary>
+    internal long WalkCounter { get; set; }
 
-    /// <summary>The backend of that name, or null.</summary>
-    public BlockBackend? FindBackend(string name) => throw new NotImplementedException();
+    /// <summary>The next generated name's number (BLK-GRAPH-003).</summary>
+    internal long NameCounter { get; set; }
+
+    internal ReadOnlySpan<string> ThrottleGroups => _throttleGroups;
 
     /// <summary>The node of that name, or null.</summary>
-    public BlockNode? FindNode(string name) => throw new NotImplementedException();
+    public BlockNode? FindNode(string name) => _nodesByName.GetValueOrDefault(name);
 
-    /// <summary>All nodes in the order they were made.</summary>
-    public ReadOnlySpan<BlockNode> Nodes => throw new NotImplementedException();
+    /// <summary>The backend of that name, or null.</summary>
+    public BlockBackend? FindBackend(string name) => _backendsByName.GetValueOrDefault(name);
 
-    /// <summary>All backends with a root edge, named ones and exports, in the order they were made.</summary>
-    public ReadOnlySpan<BlockBackend> Backends => throw new NotImplementedException();
+    /// <summary>Closes every node, releasing descriptors and locks; the graph is of no use after.</summary>
+    public void Dispose()
+    {
+        // Parents first, so that what they hold back still finds its children.
+        Transaction.StartRefresh();
+        for (int index = 0; index < NodeCount; index++)
+        {
+            Transaction.AddRefreshRoot(_nodes[index]);
+        }
+        Transaction.CloseAllInOrder();
+        Array.Clear(_nodes);
+        Array.Clear(_backends);
+        NodeCount = 0;
+        _backendCount = 0;
+        _nodesByName.Clear();
+        _backendsByName.Clear();
+        _exports.Clear();
+    }
 
-    /// <summary>Closes every node, releasing descriptors and locks.</summary>
-    public void Dispose() => throw new NotImplementedException();
+    /// <summary>A generated name (BLK-GRAPH-003); no user can choose one that begins with #.</summary>
+    internal string GenerateName() => $"#block{NameCounter++:D3}";
+
+    internal void Register(BlockNode node) => RegisterAt(node, NodeCount);
+
+    internal void RegisterAt(BlockNode node, int position)
+    {
+        if (NodeCount == _nodes.Length)
+        {
+            Array.Resize(ref _nodes, NodeCount * 2);
+        }
+        Array.Copy(_nodes, position, _nodes, position + 1, NodeCount - position);
+        _nodes[position] = node;
+        NodeCount++;
+        _nodesByName[node.Name] = node;
+    }
+
+    internal int Unregister(BlockNode node)
+    {
+        int position = Array.LastIndexOf(_nodes, node, NodeCount - 1, NodeCount);
+        NodeCount--;
+        Array.Copy(_nodes, position + 1, _nodes, position, NodeCount - position);
+        _nodes[NodeCount] = null!;
+        if (!Planted.Is(Bug.NameNotFreed))
+        {
+            _nodesByName.Remove(node.Name);
+        }
+        return position;
+    }
+
+    internal void Register(BlockBackend backend) => RegisterAt(backend, _backendCount);
+
+    internal void RegisterAt(BlockBackend backend, int position)
+    {
+        if (_backendCount == _backends.Length)
+        {
+            Array.Resize(ref _backends, _backendCount * 2);
+        }
+        Array.Copy(_backends, position, _backends, position + 1, _backendCount - position);
+        _backends[position] = backend;
+        _backendCount++;
+        if (backend.Name is not null)
+        {
+            _backendsByName.Add(backend.Name, backend);
+        }
+    }
+
+    internal int Unregister(BlockBackend backend)
+    {
+        int position = Array.LastIndexOf(_backends, backend, _backendCount - 1, _backendCount);
+        _backendCount--;
+        Array.Copy(_backends, position + 1, _backends, position, _backendCount - position);
+        _backends[_backendCount] = null!;
+        if (backend.Name is not null)
+        {
+            _backendsByName.Remove(backend.Name);
+        }
+        return position;
+    }
+
+    /// <summary>The text for a node that a command names (BLK-EXPORT-002, BLK-PERM-050).</summary>
+    internal static BlockError NoSuchNode(string name) =>
+        new(BlockErrorKind.NotFound, $"Cannot find device='' nor node-name='{name}'")
+        {
+            NodeName = name,
+        };
+
+    /// <summary>
+    /// Before an edge goes: its child, and whatever is below that, no longer inherits from the parent,
+    /// unless another edge still leads there (BLK-GRAPH-005).
+    /// </summary>
+    internal void EndInheritance(BlockNode parent, BlockEdge edge)
+    {
+        Transaction.StartRefresh();
+        Transaction.AddRefreshRoot(edge.ChildNode);
+        foreach (BlockNode node in Transaction.TakeOrder())
+        {
+            if (ReferenceEquals(node.InheritsFrom, parent) && !HasOtherEdge(parent, node, edge))
+            {
+                Transaction.SetInheritsFrom(node, null);
+            }
+        }
+    }
+
+    /// <summary>The first parent edge by which the node is a backing file, or null.</summary>
+    internal static BlockEdge? FindBackingParent(BlockNode node)
+    {
+        BlockEdge? edge = node.FirstParent;
+        while (edge is not null && (edge.Roles & ChildRoles.Cow) == 0)
+        {
+            edge = edge.NextInParents;
+        }
+        return edge;
+    }
+
+    private static bool HasOtherEdge(BlockNode parent, BlockNode child, BlockEdge except)
+    {
+        for (BlockEdge? edge = parent.FirstChild; edge is not null; edge = edge.NextInChildren)
+        {
+            if (ReferenceEquals(edge.ChildNode, child) && !ReferenceEquals(edge, except))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
 }

@@ -1,0 +1,26 @@
+// An export as far as the graph is concerned: an id, a name, and a root of its own.
+namespace Ashlar.Block;
+
+/// <summary>An NBD export (BLK-EXPORT-001 to -006). Serving it is another package's.</summary>
+public sealed class BlockExport
+{
+    internal BlockExport(string id, string name, bool isWritable, BlockBackend backend)
+    {
+        Id = id;
+        Name = name;
+        IsWritable = isWritable;
+        Backend = backend;
+    }
+
+    /// <summary>The id the user chose.</summary>
+    public string Id { get; }
+
+    /// <summary>The name clients ask for.</summary>
+    public string Name { get; }
+
+    /// <summary>Whether clients may write.</summary>
+    public bool IsWritable { get; }
+
+    /// <summary>The export's own unnamed backend, through which requests go.</summary>
+    public BlockBackend Backend { get; }
+}
