@@ -145,3 +145,16 @@ module Observation =
         for file in o.Files do
             fileLine file
     ]
+
+    /// The first of some lines that no line of the observation begins with, as `#observe` says it.
+    let missing (wanted: string list) (o: Observation) : string option =
+        let words (line: string) =
+            String.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+
+        let seen = lines o |> List.map words
+
+        let isThere (line: string) =
+            seen
+            |> List.exists (fun s -> s = line || s.StartsWith(line + " ", StringComparison.Ordinal))
+
+        wanted |> List.tryFind (isThere >> not) |> Option.map (fun line -> "#observe " + line)

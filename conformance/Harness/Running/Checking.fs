@@ -47,6 +47,9 @@ type Source() =
     /// What the script expects of the command just given.
     abstract Expected: Expectation option
     default _.Expected = None
+    /// What the script says is to be seen after it and is not, as the line that says so.
+    abstract Missing: World * State -> string option
+    default _.Missing(_, _) = None
 
 /// A script's commands in order.
 [<Sealed>]
@@ -61,14 +64,22 @@ type ScriptSource(script: Script) =
             | Act.Refused _ -> false)
 
     let mutable expected: Expectation option = None
+    let mutable observed: string list = []
 
     override _.Expected = expected
 
+    override _.Missing(world, state) =
+        if observed.IsEmpty then
+            None
+        else
+            Observation.missing observed (OracleView.observe world state Answer.Done)
+
     override _.Next(_, _) =
         match rest with
-        | { Act = Act.Do command; Expect = expect } :: more ->
+        | { Act = Act.Do command; Expect = expect; Observe = observe } :: more ->
             rest <- more
             expected <- expect
+            observed <- observe
             ValueSome command
         | _ -> ValueNone
 
@@ -178,7 +189,12 @@ module Checking =
                         let broken = fail () (subject.Observe answer) []
                         verdict <- ValueSome { broken with Violations = violations }
 
-                match unexpected source.Expected outcome.Result with
+                let wanted =
+                    match unexpected source.Expected outcome.Result with
+                    | None -> source.Missing(outcome.World, outcome.State)
+                    | some -> some
+
+                match wanted with
                 | Some expected when verdict.IsNone ->
                     let wrong = fail () (subject.Observe answer) []
                     verdict <- ValueSome { wrong with Expectation = Some expected }

@@ -21,7 +21,12 @@ type Act =
     | Refused of execute: string * arguments: Value * refusal: Refusal
 
 /// A line that acts and what is expected of it.
-type ScriptStep = { Act: Act; Expect: Expectation option }
+type ScriptStep = {
+    Act: Act
+    Expect: Expectation option
+    /// Beginnings of lines that the observation after the step must have.
+    Observe: string list
+}
 
 /// Which policy of auto-read-only the block layer runs under (BLK-RO-010, BLK-RO-015).
 [<RequireQualifiedAccess>]
@@ -91,7 +96,7 @@ module Script =
     }
 
     /// A step without an expectation.
-    let step (command: Command) : ScriptStep = { Act = Act.Do command; Expect = None }
+    let step (command: Command) : ScriptStep = { Act = Act.Do command; Expect = None; Observe = [] }
 
     /// The commands a block layer gets to see, in order.
     let commands (script: Script) : Command list =

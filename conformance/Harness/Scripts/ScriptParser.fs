@@ -348,6 +348,19 @@ module ScriptParser =
                 let expected = { step with Expect = Some(expectation words.Value) }
                 { script with Steps = expected :: rest }
             | _ -> fail 1 "#expect follows the command it speaks of, once"
+        | "observe" ->
+            // A line, not words: what an observation says stands there as it is.
+            match
+                text.Substring(stop).Split(' ', StringSplitOptions.RemoveEmptyEntries), script.Steps
+            with
+            | [||], _ ->
+                fail
+                    1
+                    "#observe node f (file) ro | child q --file--> f perm CR | file 1: 1 ro, 0 rw"
+            | line, step :: rest ->
+                let seen = { step with Observe = step.Observe @ [ String.Join(' ', line) ] }
+                { script with Steps = seen :: rest }
+            | _, [] -> fail 1 "#observe follows the command it speaks of"
         | other -> fail 1 $"there is no directive '#{other}'"
 
     let private line (number: int) (text: string) (script: Script) : Script =
@@ -361,7 +374,8 @@ module ScriptParser =
         elif text[0] = '#' then
             directive number text script
         else
-            let step = { Act = ActLines.qmp number text; Expect = None }
+            let step = { Act = ActLines.qmp number text; Expect = None; Observe = [] }
+
             { script with Steps = step :: script.Steps }
 
     let private limits (script: Script) (steps: int) =

@@ -177,4 +177,7 @@ module ScriptPrinter =
             line (act step.Act)
             step.Expect |> Option.iter (expectation >> line)
 
+            for seen in step.Observe do
+                line ("#observe " + seen)
+
         text.ToString()
