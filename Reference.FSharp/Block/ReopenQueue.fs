@@ -47,8 +47,9 @@ module ReopenQueue =
         | ValueSome(ChildSpec.Reference name) when name = child.Name -> Said.Reference
         | ValueSome _ -> Said.Other
 
-    /// The precedence of options (BLK-REOPEN-003, BLK-REOPEN-006).
-    let private entry (node: Node) own children keep (heritage: Heritage voption) : Entry =
+    /// The precedence of options (BLK-REOPEN-003, BLK-REOPEN-006). A backing child that was taken
+    /// apart, so that nothing is left of it, was said all the same (BLK-REOPEN-014).
+    let private entry (node: Node) own children left keep (heritage: Heritage voption) : Entry =
         let given = if keep then Options.join own node.Explicit else own
 
         let inherited =
@@ -66,7 +67,7 @@ module ReopenQueue =
             Node = node.Id
             Explicit = given
             Options = options
-            Children = children
+            Children = left
             Keep = keep
             BackingMissing = not keep && (Options.childSpec "backing" children).IsNone
             Flags = Options.flags options
@@ -154,7 +155,7 @@ module ReopenQueue =
 
             let make own children keep =
                 childrenSaid[node.Id] <- children
-                ValueSome(entry node own (leftOf state node children) keep heritage)
+                ValueSome(entry node own children (leftOf state node children) keep heritage)
 
             match asked.TryGetValue node.Id, inlineSpec, parent with
             | (true, ask), _, _ -> make ask.Own ask.Children ask.Keep
@@ -212,6 +213,7 @@ module ReopenQueue =
                 entry
                     { node with Explicit = (if old.IsSome then own else node.Explicit) }
                     own
+                    children
                     (leftOf state node children)
                     keep
                     heritage
