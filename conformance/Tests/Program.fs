@@ -11,6 +11,7 @@ let clean = [
     PackagesTests.tests
     Tidy.Tests.all
     TracesTests.tests
+    CorpusTests.tests
     testList "algebra" [ Algebra.LatticeTests.tests ]
 ]
 
