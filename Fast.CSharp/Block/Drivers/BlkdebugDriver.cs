@@ -20,15 +20,14 @@ public sealed partial class BlkdebugDriver : BlockDriver
 
     internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
     {
-        BlockError? error =
-            ReadPermissions(OptionSchema.TakeChildPerms, out _taken)
-            ?? ReadPermissions(OptionSchema.UnshareChildPerms, out _unshared);
-        if (error is not null)
-        {
-            return error;
-        }
+        // The rule for the child needs the lists; an empty one is refused at the very end.
+        BlockError? refusal = ReadPermissions(OptionSchema.TakeChildPerms, out _taken);
+        refusal = ReadPermissions(OptionSchema.UnshareChildPerms, out _unshared) is { } second
+            ? refusal ?? second
+            : refusal;
         definition.TryFindChild(OptionSchema.Image, out ChildDefinition image);
-        return opener.OpenAndAttach(Node, image, ChildRoles.Filtered | ChildRoles.Primary, out _);
+        return opener.OpenAndAttach(Node, image, ChildRoles.Filtered | ChildRoles.Primary, out _)
+            ?? refusal;
     }
 
     internal override void ChildPermissions(
@@ -50,7 +49,7 @@ public sealed partial class BlkdebugDriver : BlockDriver
         {
             if (string.Equals(entry.Name, option))
             {
-                // An empty list stays over when all options are used up.
+                // Nobody uses an empty list up (BLK-OPEN-024).
                 return new BlockError(
                     BlockErrorKind.InvalidArgument,
                     $"Block protocol 'blkdebug' doesn't support the option '{option}'"
