@@ -7,16 +7,13 @@ namespace Ashlar.Block;
 /// <summary>
 /// A filter, opened as protocol drivers are, with its child in <c>image</c> (BLK-PERM-024, BLK-DATA-009).
 /// </summary>
-public sealed partial class BlkdebugDriver : BlockDriver
+public sealed partial class BlkdebugDriver : FilterDriver
 {
     private BlockPermissions _taken;
     private BlockPermissions _unshared;
 
     internal BlkdebugDriver(DriverDescriptor descriptor)
         : base(descriptor) { }
-
-    /// <inheritdoc/>
-    public override long LengthBytes => Node.File!.Child.LengthBytes;
 
     internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
     {

@@ -1,5 +1,6 @@
-// What a driver's data path can do. A driver implements the interfaces it supports; an absent interface means
-// the operation is refused. Callers are BlockEdge and BlockBackend, which have checked permission and sign.
+// What a driver's data path can do. A driver implements the interfaces it supports; an absent
+// interface means the operation is refused. Callers are BlockEdge and BlockBackend, which have
+// checked permission and sign.
 using System;
 using System.Threading.Tasks;
 
@@ -27,7 +28,9 @@ public interface IBlockReader
     ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer);
 }
 
-/// <summary>Writes guest bytes. Only a caller with RZ writes beyond the end, which grows the node.</summary>
+/// <summary>
+/// Writes guest bytes. Only a caller with RZ writes beyond the end, which grows the node.
+/// </summary>
 public interface IBlockWriter
 {
     ValueTask<BlockError?> WriteAsync(
@@ -47,7 +50,9 @@ public interface IZeroWriter
     );
 }
 
-/// <summary>Makes completed writes durable, in this node only; the caller of the node's own children.</summary>
+/// <summary>
+/// Makes completed writes durable, in this node only; the caller of the node's own children.
+/// </summary>
 public interface IFlusher
 {
     ValueTask<BlockError?> FlushAsync();
@@ -59,19 +64,32 @@ public interface ITruncater
     ValueTask<BlockError?> TruncateAsync(long lengthBytes);
 }
 
-/// <summary>Asks a server for an export; supplied by the embedder (BLK-OPEN-015, BLK-RO-020).</summary>
+/// <summary>
+/// Makes ranges the node's own, with the content they read as now: an image that reads from a
+/// backing copies what it has not got. Needs W or WU (BLK-DATA-006).
+/// </summary>
+public interface IContentOwner
+{
+    ValueTask<BlockError?> OwnAsync(long offsetBytes, long lengthBytes);
+}
+
+/// <summary>
+/// Asks a server for an export; supplied by the embedder (BLK-OPEN-015, BLK-RO-020).
+/// </summary>
 public interface IRemoteExportConnector
 {
     /// <summary>Null and an export, or the refusal with QEMU's text.</summary>
     BlockError? Connect(RemoteExportAddress address, out RemoteExport? export);
 }
 
-/// <summary>Where a remote export is: exactly one of path or host is set; the export name may be empty.</summary>
+/// <summary>
+/// Where a remote export is: exactly one of path or host is set; the export name may be empty.
+/// </summary>
 public sealed record RemoteExportAddress(string? Path, string? Host, string? Port, string Export);
 
 /// <summary>
-/// A connection to a remote export. It implements the capability interfaces it has; the nbd driver passes
-/// requests on to them.
+/// A connection to a remote export. It implements the capability interfaces it has; the nbd driver
+/// passes requests on to them.
 /// </summary>
 public abstract class RemoteExport : IDisposable
 {

@@ -3,13 +3,10 @@
 namespace Ashlar.Block;
 
 /// <summary>The filter <c>copy-on-read</c> (BLK-PERM-023, BLK-DATA-006).</summary>
-public sealed partial class CopyOnReadDriver : BlockDriver
+public sealed partial class CopyOnReadDriver : FilterDriver
 {
     internal CopyOnReadDriver(DriverDescriptor descriptor)
         : base(descriptor) { }
-
-    /// <inheritdoc/>
-    public override long LengthBytes => Node.File!.Child.LengthBytes;
 
     internal override BlockError? Open(NodeOpener opener, NodeDefinition definition) =>
         opener.AttachFile(Node, ChildRoles.Filtered | ChildRoles.Primary);

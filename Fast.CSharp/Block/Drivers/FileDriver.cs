@@ -5,8 +5,6 @@ namespace Ashlar.Block;
 /// <summary>The protocol driver <c>file</c> (BLK-FILE-001 to -021).</summary>
 public sealed partial class FileDriver : BlockDriver
 {
-    private const long SectorBytes = 512;
-
     private const BlockPermissions Writing =
         BlockPermissions.Write | BlockPermissions.WriteUnchanged | BlockPermissions.Resize;
 
@@ -51,9 +49,9 @@ public sealed partial class FileDriver : BlockDriver
         get
         {
             long length = long.Max(0, Reader.Length);
-            return length > long.MaxValue - SectorBytes
+            return length > long.MaxValue - SectorMask
                 ? length
-                : (length + SectorBytes - 1) & ~(SectorBytes - 1);
+                : (length + SectorMask) & ~SectorMask;
         }
     }
 

@@ -11,8 +11,8 @@ public sealed partial class NbdDriver : BlockDriver
     /// <summary>The connection; null before the open and after the close.</summary>
     internal RemoteExport? Remote { get; private set; }
 
-    /// <inheritdoc/>
-    public override long LengthBytes => (Remote!.LengthBytes + 511) & ~511L;
+    /// <summary>The server's length rounded up to 512 (BLK-DATA-011).</summary>
+    public override long LengthBytes => (Remote!.LengthBytes + SectorMask) & ~SectorMask;
 
     internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
     {

@@ -7,13 +7,11 @@ namespace Ashlar.Block;
 /// <summary>The driver <c>quorum</c> (BLK-PERM-025, BLK-OPEN-014, BLK-DATA-007).</summary>
 public sealed partial class QuorumDriver : BlockDriver
 {
+    // In the order of their numbers. They are fixed: quorum cannot be reopened (BLK-REOPEN-011).
     private BlockEdge[] _children = [];
 
     internal QuorumDriver(DriverDescriptor descriptor)
         : base(descriptor) { }
-
-    /// <summary>The children in their order, <c>children.0</c> first.</summary>
-    internal ReadOnlySpan<BlockEdge> Children => _children;
 
     /// <summary>How many children must agree.</summary>
     internal int VoteThreshold { get; private set; }

@@ -3,16 +3,13 @@
 namespace Ashlar.Block;
 
 /// <summary>The filter <c>throttle</c> (BLK-PERM-022, BLK-OPEN-013).</summary>
-public sealed partial class ThrottleDriver : BlockDriver
+public sealed partial class ThrottleDriver : FilterDriver
 {
     internal ThrottleDriver(DriverDescriptor descriptor)
         : base(descriptor) { }
 
     /// <summary>The name of the node's group.</summary>
     public string GroupName { get; private set; } = "";
-
-    /// <inheritdoc/>
-    public override long LengthBytes => Node.File!.Child.LengthBytes;
 
     internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
     {

@@ -1,4 +1,5 @@
-// How a parent's requests reach the child: the always-on permission guard, then the child's capability.
+// How a parent's requests reach the child: the always-on permission guard, then the child's
+// capability.
 using System;
 using System.Diagnostics;
 using System.Threading.Tasks;
@@ -7,7 +8,9 @@ namespace Ashlar.Block;
 
 public sealed partial class BlockEdge
 {
-    /// <summary>Reads from the child; beyond its end there are zeroes. Offsets and lengths in bytes.</summary>
+    /// <summary>
+    /// Reads from the child; beyond its end there are zeroes. Offsets and lengths in bytes.
+    /// </summary>
     public ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer)
     {
         Debug.Assert(offsetBytes >= 0);
@@ -16,7 +19,9 @@ public sealed partial class BlockEdge
             : new(Unsupported("read", offsetBytes));
     }
 
-    /// <summary>Writes to the child. Needs W, or WU for an unchanged write; RZ beyond its end.</summary>
+    /// <summary>
+    /// Writes to the child. Needs W, or WU for an unchanged write; RZ beyond its end.
+    /// </summary>
     public ValueTask<BlockError?> WriteAsync(
         long offsetBytes,
         ReadOnlyMemory<byte> buffer,
@@ -50,9 +55,23 @@ public sealed partial class BlockEdge
             : new(Unsupported("write zeroes", offsetBytes));
     }
 
-    /// <summary>Flushes the child and what is below it; a driver without caches has nothing to do.</summary>
-    public ValueTask<BlockError?> FlushAsync() =>
-        ChildNode.Driver is IFlusher flusher ? flusher.FlushAsync() : default;
+    /// <summary>Flushes the child and what is below it (BLK-DATA-012).</summary>
+    public ValueTask<BlockError?> FlushAsync() => ChildNode.FlushAsync();
+
+    /// <summary>
+    /// Makes a range of the child the child's own, content unchanged. Needs W or WU. A child that
+    /// owns all it shows has nothing to do (BLK-DATA-006).
+    /// </summary>
+    public ValueTask<BlockError?> OwnAsync(long offsetBytes, long lengthBytes)
+    {
+        if ((Perm & (BlockPermissions.Write | BlockPermissions.WriteUnchanged)) == 0)
+        {
+            return new(Missing("write unchanged", offsetBytes));
+        }
+        return ChildNode.Driver is IContentOwner owner
+            ? owner.OwnAsync(offsetBytes, lengthBytes)
+            : default;
+    }
 
     /// <summary>Sets the child's length in bytes. Needs RZ.</summary>
     public ValueTask<BlockError?> TruncateAsync(long lengthBytes)
@@ -61,11 +80,11 @@ public sealed partial class BlockEdge
         {
             return new(Missing("resize", 0));
         }
-        return ChildNode.TruncateAsync(lengthBytes);
+        return ChildNode.Truncate(lengthBytes);
     }
 
-    // BLK-DATA-001 below the roots: a driver that writes without the permission is a defect of ours, and it
-    // is refused in every build rather than asserted in one.
+    // BLK-DATA-001 below the roots: a driver that writes without the permission is a defect of
+    // ours, and it is refused in every build rather than asserted in one.
     private BlockError? GuardWrite(long offsetBytes, long lengthBytes, BlockWriteFlags flags)
     {
         Debug.Assert(

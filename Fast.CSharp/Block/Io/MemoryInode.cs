@@ -252,6 +252,9 @@ internal sealed class MemoryHostFile : HostFile
 
     public override void Dispose() => _inode.Remove(this);
 
+    /// <summary>A copy of what the file holds now.</summary>
+    internal MemoryContent Freeze() => _inode.Content.Freeze();
+
     internal bool Holds(int byteOffset) => _locks.Contains(byteOffset);
 
     private HostErrno BeginChange(long offsetBytes, long lengthBytes)

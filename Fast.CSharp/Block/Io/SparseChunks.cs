@@ -65,6 +65,9 @@ public sealed class MemoryContent
         return new MemoryContent(length, chunks);
     }
 
+    internal static MemoryContent Of(long lengthBytes, Dictionary<long, byte[]> chunks) =>
+        new(lengthBytes, chunks);
+
     internal byte[]? Find(long chunkIndex) => _chunks.GetValueOrDefault(chunkIndex);
 
     private static void AddChunk(
@@ -95,7 +98,7 @@ internal sealed class SparseChunks
     private MemoryContent _template = MemoryContent.Empty;
 
     // Chunks of the template from here on were cut off; a chunk cut in the middle was copied.
-    private long _templateChunkLimit;
+    private long _templateChunkLimit = long.MaxValue;
 
     internal long LengthBytes { get; private set; }
 
@@ -163,6 +166,33 @@ internal sealed class SparseChunks
         ClearPart(offset, first << MemoryContent.ChunkBits);
         ClearPart(last << MemoryContent.ChunkBits, end);
         ClearWhole(first, last);
+    }
+
+    /// <summary>A copy of the bytes as they are now.</summary>
+    internal MemoryContent Freeze()
+    {
+        Dictionary<long, byte[]> chunks = [];
+        foreach (long chunk in _template.ChunkIndexes)
+        {
+            byte[]? bytes = FindInTemplate(chunk);
+            if (bytes is not null)
+            {
+                chunks.Add(chunk, bytes);
+            }
+        }
+        foreach (Slot slot in _slots)
+        {
+            if (slot.Stamp != _stamp)
+            {
+                continue;
+            }
+            chunks.Remove(slot.Chunk);
+            if (!slot.IsHole && slot.Bytes.AsSpan().ContainsAnyExcept((byte)0))
+            {
+                chunks.Add(slot.Chunk, [.. slot.Bytes!]);
+            }
+        }
+        return MemoryContent.Of(LengthBytes, chunks);
     }
 
     internal void SetLength(long lengthBytes)

@@ -1,47 +1,166 @@
-// The qcow2 image behind a node's file child, as the control side sees it: opened, asked, closed.
-// Spec: spec/block/open.md (BLK-OPEN-011), data.md (BLK-DATA-005, -010).
+// An open qcow2 image: opened, asked, written back, closed. Its requests are in the other parts of
+// the class, its tables in the classes beside. One request at a time runs on an image; others wait.
+// Spec: spec/block/open.md (BLK-OPEN-011, -021), data.md (BLK-DATA-005, -010, -012, -013).
 using System;
-using System.Diagnostics.CodeAnalysis;
+using System.Threading;
 using System.Threading.Tasks;
 
 namespace Ashlar.Block;
 
-/// <summary>An open qcow2 image: header, tables and caches. It makes requests through one edge.</summary>
-[SuppressMessage("Performance", "CA1822", Justification = "The bodies follow.")]
+/// <summary>
+/// An open qcow2 image: header, tables and caches, over the storage that holds it.
+/// </summary>
 internal sealed partial class Qcow2Image : IDisposable
 {
-    private Qcow2Image(long guestLengthBytes, string? backingFileName, string? backingFormat)
+    private const long SectorMask = 511;
+
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly Qcow2Tables _tables;
+    private readonly Qcow2Refcounts _refcounts;
+    private readonly Qcow2Allocator _allocator;
+    private readonly Qcow2Mapping _mapping;
+    private readonly Qcow2Geometry _geometry;
+    private readonly Qcow2HeaderStrings _strings;
+    private bool _isPreparedForWriting;
+    private bool _isDamaged;
+
+    private Qcow2Image(ImageStorage storage, Qcow2Header header, Qcow2HeaderStrings strings)
     {
-        GuestLengthBytes = guestLengthBytes;
-        BackingFileName = backingFileName;
-        BackingFormat = backingFormat;
+        _tables = new Qcow2Tables(storage, header, WriteBackHeldAsync);
+        _refcounts = new Qcow2Refcounts(_tables);
+        _allocator = new Qcow2Allocator(_tables, _refcounts, WriteBackHeldAsync);
+        _mapping = new Qcow2Mapping(_tables, _refcounts, _allocator);
+        _geometry = header.Geometry;
+        _strings = strings;
     }
 
-    /// <summary>The virtual size in bytes.</summary>
-    public long GuestLengthBytes { get; private set; }
+    /// <summary>The virtual size in bytes (BLK-DATA-011).</summary>
+    public long GuestLengthBytes => (long)_tables.Header.SizeBytes & ~SectorMask;
 
     /// <summary>The header's backing file name, null without one.</summary>
-    public string? BackingFileName { get; }
+    public string? BackingFileName => _strings.BackingName;
 
     /// <summary>The header's backing format, null when the header does not say.</summary>
-    public string? BackingFormat { get; }
+    public string? BackingFormat => _strings.BackingFormat;
+
+    /// <summary>The cluster size in bytes.</summary>
+    public int ClusterBytes => _geometry.ClusterBytes;
+
+    /// <summary>What clusters read as that the image does not own; null reads as zeroes.</summary>
+    internal ImageStorage? Backing { get; set; }
 
     /// <summary>
-    /// Reads and checks the header and the tables needed at open, through the edge (CR). Nothing is
-    /// written. The refusal has QEMU's text (<c>Image is not in qcow2 format</c>, ...).
+    /// Reads and checks the header, through the edge (CR). Nothing is written. The refusal has
+    /// QEMU's text (<c>Image is not in qcow2 format</c>, ...).
     /// </summary>
-    public static BlockError? Open(BlockEdge file, out Qcow2Image? image)
+    public static BlockError? Open(BlockEdge file, out Qcow2Image? image) =>
+        Open(new EdgeStorage(file), out image);
+
+    internal static BlockError? Open(ImageStorage storage, out Qcow2Image? image)
     {
-        image = null;
-        return new BlockError(BlockErrorKind.InvalidArgument, "Image is not in qcow2 format");
+        ValueTask<Qcow2HeaderResult> reading = Qcow2HeaderReader.ReadAsync(storage);
+        Qcow2HeaderResult result = reading.IsCompletedSuccessfully
+            ? reading.Result
+            : reading.AsTask().GetAwaiter().GetResult();
+        image = result.Error is null
+            ? new Qcow2Image(storage, result.Header!, result.Strings!)
+            : null;
+        return result.Error;
     }
 
-    /// <summary>Why a node on this image cannot be read-write, or null (BLK-OPEN-021).</summary>
-    public BlockError? CheckWritable() => null;
+    /// <summary>
+    /// Why a node on this image cannot be read-write, or null: damage, a dirty image, internal
+    /// snapshots (BLK-OPEN-021). To be asked at open and at a reopen.
+    /// </summary>
+    public BlockError? CheckWritable() => _tables.Header.CheckWritable();
 
-    /// <summary>Writes back what is cached, before the node becomes read-only or goes.</summary>
-    public ValueTask<BlockError?> WriteBackAsync() => default;
+    /// <summary>Writes the tables that are held back, in an order that no crash can hurt.</summary>
+    public async ValueTask<BlockError?> WriteBackAsync()
+    {
+        await _gate.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            return Note(await WriteBackHeldAsync().ConfigureAwait(false));
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
 
-    /// <summary>Gives the caches' memory back.</summary>
-    public void Dispose() { }
+    /// <summary>Gives the caches' memory back. What was not written back is lost.</summary>
+    public void Dispose()
+    {
+        _tables.Cache.Clear();
+        _gate.Dispose();
+    }
+
+    // BLK-DATA-013: counts and blocks, the table over them, L2, L1, and at last what was freed,
+    // with a barrier between one that points and one that is pointed to. Data was written before it
+    // was linked and is covered by the first barrier.
+    private async ValueTask<BlockError?> WriteBackHeldAsync()
+    {
+        MetadataCache cache = _tables.Cache;
+        BlockError? error = await cache
+            .WriteDirtyAsync(MetadataKind.RefcountBlock)
+            .ConfigureAwait(false);
+        for (var kind = MetadataKind.RefcountTable; kind <= MetadataKind.L1Table; kind++)
+        {
+            if (error is null && cache.HasDirty(kind))
+            {
+                error =
+                    await _tables.BarrierAsync().ConfigureAwait(false)
+                    ?? await cache.WriteDirtyAsync(kind).ConfigureAwait(false);
+            }
+        }
+        if (error is null && _allocator.FreedCount > 0)
+        {
+            error =
+                await _tables.BarrierAsync().ConfigureAwait(false)
+                ?? await _allocator.FreeWaitingAsync().ConfigureAwait(false)
+                ?? await cache.WriteDirtyAsync(MetadataKind.RefcountBlock).ConfigureAwait(false);
+        }
+        return error;
+    }
+
+    // Before the first change: know where all tables are, and take back what an image claims for
+    // features that do not follow our changes (bitmaps and whatever comes later).
+    private async ValueTask<BlockError?> PrepareForWritingAsync()
+    {
+        if (_isDamaged)
+        {
+            return new BlockError(
+                BlockErrorKind.Corrupt,
+                "qcow2: Image is corrupt; it cannot be written"
+            );
+        }
+        if (_isPreparedForWriting)
+        {
+            return null;
+        }
+        Qcow2Header header = _tables.Header;
+        BlockError? error =
+            header.CheckWritable()
+            ?? await _tables
+                .Extents.LoadAsync(_tables.Storage, header, _tables.FileEndBytes)
+                .ConfigureAwait(false);
+        if (error is null && header.AutoclearFeatures != 0)
+        {
+            error =
+                await _tables
+                    .WriteAsync(Qcow2Header.AutoclearFieldOffset, new byte[sizeof(ulong)])
+                    .ConfigureAwait(false)
+                ?? await _tables.BarrierAsync().ConfigureAwait(false);
+            header.AutoclearFeatures = error is null ? 0 : header.AutoclearFeatures;
+        }
+        _isPreparedForWriting = error is null;
+        return error;
+    }
+
+    // Damage once seen forbids every later write (BLK-DATA-010).
+    private BlockError? Note(BlockError? error)
+    {
+        _isDamaged |= error is { Kind: BlockErrorKind.Corrupt };
+        return error;
+    }
 }

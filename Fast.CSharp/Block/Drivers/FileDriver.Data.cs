@@ -1,0 +1,75 @@
+// file, data path: reads through the reader, everything else through the writer. Completion is
+// synchronous behind ValueTask until the I/O engines come. Spec: spec/block/data.md, file.md.
+using System;
+using System.Threading.Tasks;
+
+namespace Ashlar.Block;
+
+public sealed partial class FileDriver
+    : IBlockReader,
+        IBlockWriter,
+        IZeroWriter,
+        IFlusher,
+        ITruncater
+{
+    private const long SectorMask = 511;
+
+    /// <inheritdoc/>
+    public ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer) =>
+        new(Refusal(Reader.Read(offsetBytes, buffer.Span), offsetBytes));
+
+    /// <inheritdoc/>
+    public ValueTask<BlockError?> WriteAsync(
+        long offsetBytes,
+        ReadOnlyMemory<byte> buffer,
+        BlockWriteFlags flags
+    )
+    {
+        HostErrno errno = Writer is null
+            ? HostErrno.BadDescriptor
+            : Writer.Write(offsetBytes, buffer.Span);
+        return new(Refusal(SyncIfAsked(errno, flags), offsetBytes));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<BlockError?> WriteZeroesAsync(
+        long offsetBytes,
+        long lengthBytes,
+        BlockWriteFlags flags
+    )
+    {
+        HostErrno errno = Writer is null
+            ? HostErrno.BadDescriptor
+            : Writer.WriteZeroes(offsetBytes, lengthBytes);
+        return new(Refusal(SyncIfAsked(errno, flags), offsetBytes));
+    }
+
+    /// <summary>
+    /// Without a writer nothing was written, so there is nothing to make durable.
+    /// </summary>
+    public ValueTask<BlockError?> FlushAsync() =>
+        Writer is null ? default : new(Refusal(Writer.Flush(), -1));
+
+    /// <summary>Sets the file's length (BLK-SIZE-003).</summary>
+    public ValueTask<BlockError?> TruncateAsync(long lengthBytes)
+    {
+        HostErrno errno = Writer is null ? HostErrno.BadDescriptor : Writer.Truncate(lengthBytes);
+        return new(Refusal(errno, -1)?.WithPrefix("Could not resize file: "));
+    }
+
+    private HostErrno SyncIfAsked(HostErrno errno, BlockWriteFlags flags) =>
+        errno == HostErrno.None && (flags & BlockWriteFlags.ForceUnitAccess) != 0
+            ? Writer!.Flush()
+            : errno;
+
+    private BlockError? Refusal(HostErrno errno, long offsetBytes) =>
+        errno == HostErrno.None
+            ? null
+            : new BlockError(BlockErrorKind.Host, HostErrnoText.Of(errno))
+            {
+                Errno = errno,
+                NodeName = Node.Name,
+                Path = Path,
+                OffsetBytes = offsetBytes,
+            };
+}

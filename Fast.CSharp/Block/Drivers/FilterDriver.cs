@@ -1,0 +1,50 @@
+// What every filter does with requests: hand them on to its child. Spec: spec/block/data.md
+// (BLK-DATA-009), resize.md (BLK-SIZE-003).
+using System;
+using System.Threading.Tasks;
+
+namespace Ashlar.Block;
+
+/// <summary>
+/// A driver that shows its <see cref="BlockNode.File"/> child's bytes at the same offsets.
+/// </summary>
+public abstract class FilterDriver
+    : BlockDriver,
+        IBlockReader,
+        IBlockWriter,
+        IZeroWriter,
+        ITruncater,
+        IContentOwner
+{
+    private protected FilterDriver(DriverDescriptor descriptor)
+        : base(descriptor) { }
+
+    /// <inheritdoc/>
+    public override long LengthBytes => Node.File!.Child.LengthBytes;
+
+    /// <inheritdoc/>
+    public virtual ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer) =>
+        Node.File!.ReadAsync(offsetBytes, buffer);
+
+    /// <inheritdoc/>
+    public ValueTask<BlockError?> WriteAsync(
+        long offsetBytes,
+        ReadOnlyMemory<byte> buffer,
+        BlockWriteFlags flags
+    ) => Node.File!.WriteAsync(offsetBytes, buffer, flags);
+
+    /// <inheritdoc/>
+    public ValueTask<BlockError?> WriteZeroesAsync(
+        long offsetBytes,
+        long lengthBytes,
+        BlockWriteFlags flags
+    ) => Node.File!.WriteZeroesAsync(offsetBytes, lengthBytes, flags);
+
+    /// <inheritdoc/>
+    public ValueTask<BlockError?> TruncateAsync(long lengthBytes) =>
+        Node.File!.TruncateAsync(lengthBytes);
+
+    /// <inheritdoc/>
+    public ValueTask<BlockError?> OwnAsync(long offsetBytes, long lengthBytes) =>
+        Node.File!.OwnAsync(offsetBytes, lengthBytes);
+}

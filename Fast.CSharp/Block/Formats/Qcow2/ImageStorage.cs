@@ -1,0 +1,60 @@
+// What an image lives in, as the format layer sees it: bytes at offsets. The adapters put it over
+// an edge of the graph (permissions are checked there) or over a host file (tools, tests).
+using System;
+using System.Threading.Tasks;
+
+namespace Ashlar.Block;
+
+/// <summary>
+/// Storage below a format. Reads beyond the end give zeroes, writes beyond it extend the storage.
+/// Offsets and lengths are bytes; null means success.
+/// </summary>
+internal abstract class ImageStorage
+{
+    internal abstract long LengthBytes { get; }
+
+    internal abstract ValueTask<BlockError?> ReadAsync(long offset, Memory<byte> buffer);
+
+    internal abstract ValueTask<BlockError?> WriteAsync(long offset, ReadOnlyMemory<byte> buffer);
+
+    internal abstract ValueTask<BlockError?> WriteZeroesAsync(long offset, long length);
+
+    internal abstract ValueTask<BlockError?> FlushAsync();
+}
+
+/// <summary>The child behind an edge of the graph.</summary>
+internal sealed class EdgeStorage(BlockEdge edge) : ImageStorage
+{
+    internal BlockEdge Edge => edge;
+
+    internal override long LengthBytes => edge.Child.LengthBytes;
+
+    internal override ValueTask<BlockError?> ReadAsync(long offset, Memory<byte> buffer) =>
+        edge.ReadAsync(offset, buffer);
+
+    internal override ValueTask<BlockError?> WriteAsync(long offset, ReadOnlyMemory<byte> buffer) =>
+        edge.WriteAsync(offset, buffer);
+
+    internal override ValueTask<BlockError?> WriteZeroesAsync(long offset, long length) =>
+        edge.WriteZeroesAsync(offset, length);
+
+    internal override ValueTask<BlockError?> FlushAsync() => edge.FlushAsync();
+}
+
+/// <summary>A host file without a graph around it.</summary>
+internal sealed class HostFileStorage(HostFile file) : ImageStorage
+{
+    internal override long LengthBytes => file.Length;
+
+    internal override ValueTask<BlockError?> ReadAsync(long offset, Memory<byte> buffer) =>
+        new(HostErrors.OfRequest(file.Read(offset, buffer.Span), offset));
+
+    internal override ValueTask<BlockError?> WriteAsync(long offset, ReadOnlyMemory<byte> buffer) =>
+        new(HostErrors.OfRequest(file.Write(offset, buffer.Span), offset));
+
+    internal override ValueTask<BlockError?> WriteZeroesAsync(long offset, long length) =>
+        new(HostErrors.OfRequest(file.WriteZeroes(offset, length), offset));
+
+    internal override ValueTask<BlockError?> FlushAsync() =>
+        new(HostErrors.OfRequest(file.Flush(), -1));
+}

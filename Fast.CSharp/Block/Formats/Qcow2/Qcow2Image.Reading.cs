@@ -1,0 +1,120 @@
+// Reading guest bytes: from the file, from the backing, or zeroes (BLK-DATA-005).
+using System;
+using System.Threading.Tasks;
+
+namespace Ashlar.Block;
+
+internal sealed partial class Qcow2Image
+{
+    /// <summary>Reads guest bytes; beyond the guest's end there are zeroes.</summary>
+    public async ValueTask<BlockError?> ReadAsync(long offset, Memory<byte> buffer)
+    {
+        await _gate.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            return Note(await ReadHeldAsync(offset, buffer).ConfigureAwait(false));
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>
+    /// Makes sure that the image owns every cluster that a range touches, each with the content it
+    /// reads as now (BLK-DATA-006).
+    /// </summary>
+    public async ValueTask<BlockError?> OwnAsync(long offset, long length)
+    {
+        await _gate.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            return Note(await OwnHeldAsync(offset, length).ConfigureAwait(false));
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    private async ValueTask<BlockError?> ReadHeldAsync(long offset, Memory<byte> buffer)
+    {
+        int inside = (int)Math.Clamp(GuestLengthBytes - offset, 0, buffer.Length);
+        buffer.Span[inside..].Clear();
+        buffer = buffer[..inside];
+        while (buffer.Length > 0)
+        {
+            MappingResult run = await _mapping
+                .FindAsync(offset, buffer.Length)
+                .ConfigureAwait(false);
+            if (run.Error is not null)
+            {
+                return run.Error;
+            }
+            Memory<byte> part = buffer[..(int)run.LengthBytes];
+            BlockError? error = null;
+            switch (run.Kind)
+            {
+                case ClusterKind.Data:
+                    error = await _tables
+                        .Storage.ReadAsync(run.HostOffset, part)
+                        .ConfigureAwait(false);
+                    break;
+                case ClusterKind.Zero:
+                    part.Span.Clear();
+                    break;
+                default:
+                    error = await ReadBackingAsync(offset, part).ConfigureAwait(false);
+                    break;
+            }
+            if (error is not null)
+            {
+                return error;
+            }
+            offset += part.Length;
+            buffer = buffer[part.Length..];
+        }
+        return null;
+    }
+
+    private async ValueTask<BlockError?> ReadBackingAsync(long offset, Memory<byte> buffer)
+    {
+        long backed = Backing is null ? 0 : Backing.LengthBytes - offset;
+        int inside = (int)Math.Clamp(backed, 0, buffer.Length);
+        buffer.Span[inside..].Clear();
+        return inside == 0
+            ? null
+            : await Backing!.ReadAsync(offset, buffer[..inside]).ConfigureAwait(false);
+    }
+
+    // A cluster that reads as zeroes anyway becomes a zero cluster where the version has them;
+    // otherwise a write of nothing copies what the backing holds.
+    private async ValueTask<BlockError?> OwnHeldAsync(long offset, long length)
+    {
+        BlockError? error = await PrepareForWritingAsync().ConfigureAwait(false);
+        long end = Math.Min(offset + length, GuestLengthBytes);
+        offset = _geometry.ClusterStart(offset);
+        while (offset < end && error is null)
+        {
+            MappingResult run = await _mapping
+                .FindAsync(offset, end - offset)
+                .ConfigureAwait(false);
+            error = run.Error;
+            long runEnd = Math.Min(_geometry.ClusterEnd(offset + run.LengthBytes), end);
+            while (error is null && run.Kind == ClusterKind.Unallocated && offset < runEnd)
+            {
+                error = await OwnClusterAsync(offset).ConfigureAwait(false);
+                offset += _geometry.ClusterBytes;
+            }
+            offset = Math.Max(offset, runEnd);
+        }
+        return error;
+    }
+
+    private ValueTask<BlockError?> OwnClusterAsync(long offset) =>
+        !IsBacked(offset) && _tables.Header.Version >= 3
+            ? _mapping.ZeroAsync(offset, 1, mayUnmap: false)
+            : WriteNewAsync(offset, new Payload(default, 0), 1);
+
+    private bool IsBacked(long offset) => Backing is not null && offset < Backing.LengthBytes;
+}

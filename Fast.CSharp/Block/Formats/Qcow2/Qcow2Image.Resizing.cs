@@ -1,0 +1,195 @@
+// Changing the guest's length. New bytes read as zeroes whatever the file, the tables or a longer
+// backing hold there; what is cut off is freed. Spec: spec/block/resize.md (BLK-SIZE-003 to -007).
+using System;
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Threading.Tasks;
+
+namespace Ashlar.Block;
+
+internal sealed partial class Qcow2Image
+{
+    /// <summary>Sets the guest's length in bytes.</summary>
+    public async ValueTask<BlockError?> TruncateAsync(long lengthBytes)
+    {
+        if ((lengthBytes & SectorMask) != 0)
+        {
+            return Qcow2Header.Refused("The new size must be a multiple of 512");
+        }
+        await _gate.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            return Note(await TruncateHeldAsync(lengthBytes).ConfigureAwait(false));
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    private async ValueTask<BlockError?> TruncateHeldAsync(long length)
+    {
+        long old = GuestLengthBytes;
+        BlockError? error = await PrepareForWritingAsync().ConfigureAwait(false);
+        if (error is not null || length == old)
+        {
+            return error;
+        }
+        long l1Entries = (long)_geometry.L1EntriesFor((ulong)length);
+        if (l1Entries > Qcow2Limits.MaxL1Bytes / sizeof(ulong))
+        {
+            return Qcow2Header.Refused("Failed to grow the L1 table: File too large");
+        }
+        error =
+            length > old
+                ? await GrowHeldAsync(old, length, l1Entries).ConfigureAwait(false)
+                : await _mapping
+                    .UnlinkAsync(_geometry.ClusterEnd(length), _tables.Header.L1EntryCount)
+                    .ConfigureAwait(false);
+        // The new length comes last: until then nothing of the change can be seen.
+        return error
+            ?? await WriteBackHeldAsync().ConfigureAwait(false)
+            ?? await _tables.BarrierAsync().ConfigureAwait(false)
+            ?? await WriteSizeAsync(length).ConfigureAwait(false);
+    }
+
+    private async ValueTask<BlockError?> GrowHeldAsync(long old, long length, long l1Entries)
+    {
+        BlockError? error = null;
+        if (l1Entries > _tables.Header.L1EntryCount)
+        {
+            error = await GrowL1Async((int)l1Entries).ConfigureAwait(false);
+        }
+        long partEnd = Math.Min(_geometry.ClusterEnd(old), length);
+        if (error is null && partEnd > old)
+        {
+            error = await ClearOldEndAsync(old, partEnd - old).ConfigureAwait(false);
+        }
+        if (error is null && length > partEnd)
+        {
+            // Entries behind the old end are leftovers of another program.
+            error = await _mapping.UnlinkAsync(partEnd, l1Entries).ConfigureAwait(false);
+            long backed = Math.Min(length, Backing is null ? 0 : Backing.LengthBytes);
+            if (error is null && backed > partEnd)
+            {
+                error = await ZeroNewAsync(partEnd, backed).ConfigureAwait(false);
+            }
+        }
+        return error;
+    }
+
+    // The part of the last cluster behind the old end: what the file has there is not the guest's.
+    private async ValueTask<BlockError?> ClearOldEndAsync(long old, long length)
+    {
+        MappingResult run = await _mapping.FindAsync(old, length).ConfigureAwait(false);
+        bool isUnseen =
+            run.Kind == ClusterKind.Zero || (run.Kind == ClusterKind.Unallocated && !IsBacked(old));
+        if (run.Error is not null || isUnseen)
+        {
+            return run.Error;
+        }
+        return await WriteHeldAsync(old, new Payload(default, length)).ConfigureAwait(false);
+    }
+
+    // Whole clusters that a longer backing would show (BLK-SIZE-005).
+    private async ValueTask<BlockError?> ZeroNewAsync(long start, long end)
+    {
+        if (_tables.Header.Version < 3)
+        {
+            Payload zeroes = new(default, end - start);
+            return await WriteHeldAsync(start, zeroes).ConfigureAwait(false);
+        }
+        BlockError? error = null;
+        while (start < end && error is null)
+        {
+            long clusters = _geometry.ClustersFor(end - start);
+            int count = (int)Math.Min(clusters, _mapping.ClustersInPage(start));
+            error = await _mapping.ZeroAsync(start, count, mayUnmap: false).ConfigureAwait(false);
+            start += (long)count << _geometry.ClusterBits;
+        }
+        return error;
+    }
+
+    private async ValueTask<BlockError?> WriteSizeAsync(long length)
+    {
+        byte[] field = new byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64BigEndian(field, length);
+        BlockError? error = await _tables
+            .WriteAsync(Qcow2Header.SizeFieldOffset, field)
+            .ConfigureAwait(false);
+        if (error is null)
+        {
+            _tables.Header.SizeBytes = (ulong)length;
+        }
+        return error;
+    }
+
+    // A larger first-level table is a new one elsewhere; the header changes over in one write.
+    private async ValueTask<BlockError?> GrowL1Async(int entries)
+    {
+        Qcow2Header header = _tables.Header;
+        long oldBytes = (long)header.L1EntryCount * sizeof(ulong);
+        long newBytes = (long)entries * sizeof(ulong);
+        int clusters = (int)_geometry.ClustersFor(newBytes);
+        RunResult place = await _allocator.TakeTogetherAsync(clusters).ConfigureAwait(false);
+        if (place.Error is not null)
+        {
+            return place.Error;
+        }
+        long offset = place.FirstCluster << _geometry.ClusterBits;
+        long areaBytes = (long)clusters << _geometry.ClusterBits;
+        BlockError? error =
+            await WriteBackHeldAsync().ConfigureAwait(false)
+            ?? await _tables.ClearAsync(offset, areaBytes).ConfigureAwait(false)
+            ?? await CopyTableAsync(_tables.L1Offset, offset, oldBytes).ConfigureAwait(false)
+            ?? await _tables.ReachAsync(offset + areaBytes).ConfigureAwait(false)
+            ?? await _tables.BarrierAsync().ConfigureAwait(false);
+        if (error is not null)
+        {
+            _ = await _allocator.GiveBackAsync(place).ConfigureAwait(false);
+            return error;
+        }
+        // From here on the header may point to the new table, so it is not given back any more.
+        error =
+            await WriteL1FieldsAsync(entries, offset).ConfigureAwait(false)
+            ?? await _tables.BarrierAsync().ConfigureAwait(false);
+        if (error is not null)
+        {
+            return error;
+        }
+        long oldCluster = _tables.L1Offset >> _geometry.ClusterBits;
+        int oldClusters = (int)_geometry.ClustersFor(oldBytes);
+        _tables.Cache.Forget(_tables.L1Offset, (long)oldClusters << _geometry.ClusterBits);
+        header.L1Offset = (ulong)offset;
+        header.L1EntryCount = (uint)entries;
+        _tables.Extents.MoveL1(place.FirstCluster, clusters);
+        return await _allocator
+            .GiveBackAsync(new RunResult(oldCluster, oldClusters, null))
+            .ConfigureAwait(false);
+    }
+
+    private async ValueTask<BlockError?> CopyTableAsync(long from, long to, long bytes)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(Qcow2Limits.CopyBufferBytes);
+        BlockError? error = null;
+        for (long at = 0; at < bytes && error is null; at += Qcow2Limits.CopyBufferBytes)
+        {
+            int count = (int)Math.Min(bytes - at, Qcow2Limits.CopyBufferBytes);
+            Memory<byte> piece = buffer.AsMemory(0, count);
+            error =
+                await _tables.Storage.ReadAsync(from + at, piece).ConfigureAwait(false)
+                ?? await _tables.WriteAsync(to + at, piece).ConfigureAwait(false);
+        }
+        ArrayPool<byte>.Shared.Return(buffer);
+        return error;
+    }
+
+    // Number and place lie side by side in the header.
+    private ValueTask<BlockError?> WriteL1FieldsAsync(int entries, long offset)
+    {
+        byte[] fields = new byte[sizeof(uint) + sizeof(ulong)];
+        BinaryPrimitives.WriteInt32BigEndian(fields, entries);
+        BinaryPrimitives.WriteInt64BigEndian(fields.AsSpan(sizeof(uint)), offset);
+        return _tables.WriteAsync(Qcow2Header.L1SizeFieldOffset, fields);
+    }
+}

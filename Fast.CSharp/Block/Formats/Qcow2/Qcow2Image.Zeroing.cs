@@ -1,0 +1,60 @@
+// Zero writes: zero clusters where the version has them, zero bytes elsewhere (BLK-DATA-005).
+using System;
+using System.Threading.Tasks;
+
+namespace Ashlar.Block;
+
+internal sealed partial class Qcow2Image
+{
+    private async ValueTask<BlockError?> ZeroHeldAsync(long offset, long length, bool mayUnmap)
+    {
+        if (_tables.Header.Version < 3)
+        {
+            return await WriteHeldAsync(offset, new Payload(default, length)).ConfigureAwait(false);
+        }
+        BlockError? error = await PrepareForWritingAsync().ConfigureAwait(false);
+        long end = offset + length;
+        // The last cluster is whole when the guest ends in it.
+        long wholeEnd =
+            end >= GuestLengthBytes ? _geometry.ClusterEnd(end) : _geometry.ClusterStart(end);
+        while (offset < end && error is null)
+        {
+            bool isWhole = _geometry.OffsetInCluster(offset) == 0 && offset < wholeEnd;
+            if (isWhole)
+            {
+                long clusters = (wholeEnd - offset) >> _geometry.ClusterBits;
+                int count = (int)Math.Min(clusters, _mapping.ClustersInPage(offset));
+                error =
+                    await _mapping.ZeroAsync(offset, count, mayUnmap).ConfigureAwait(false)
+                    ?? await LimitWaitingAsync().ConfigureAwait(false);
+                offset += (long)count << _geometry.ClusterBits;
+            }
+            else
+            {
+                long partEnd = Math.Min(
+                    end,
+                    _geometry.ClusterStart(offset) + _geometry.ClusterBytes
+                );
+                error = await ZeroPartAsync(offset, partEnd - offset).ConfigureAwait(false);
+                offset = partEnd;
+            }
+        }
+        return error;
+    }
+
+    // Part of one cluster. When all of the cluster reads as zeroes it becomes a zero cluster.
+    private async ValueTask<BlockError?> ZeroPartAsync(long offset, long length)
+    {
+        MappingResult run = await _mapping.FindAsync(offset, length).ConfigureAwait(false);
+        long start = _geometry.ClusterStart(offset);
+        if (run.Error is not null || run.Kind == ClusterKind.Zero)
+        {
+            return run.Error;
+        }
+        if (run.Kind == ClusterKind.Unallocated && !IsBacked(start))
+        {
+            return await _mapping.ZeroAsync(start, 1, mayUnmap: false).ConfigureAwait(false);
+        }
+        return await WriteHeldAsync(offset, new Payload(default, length)).ConfigureAwait(false);
+    }
+}

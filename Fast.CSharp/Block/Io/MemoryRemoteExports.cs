@@ -1,0 +1,90 @@
+// Remote exports without a network: what an nbd node talks to in a world made of memory.
+// Spec: spec/block/open.md (BLK-OPEN-015), read-only.md (BLK-RO-020).
+using System;
+using System.Collections.Generic;
+using System.Threading.Tasks;
+
+namespace Ashlar.Block;
+
+/// <summary>Servers in memory, each with exports by name. One thread at a time.</summary>
+public sealed class MemoryRemoteExports : IRemoteExportConnector
+{
+    private readonly Dictionary<RemoteExportAddress, Entry> _exports = [];
+    private readonly HashSet<string> _servers = new(StringComparer.Ordinal);
+
+    /// <summary>
+    /// Makes an export, which is part of what <see cref="Reset"/> comes back to, and the server
+    /// when it is the first one there.
+    /// </summary>
+    public MemoryInode Add(RemoteExportAddress address, MemoryContent content, bool isReadOnly)
+    {
+        MemoryInode inode = new((ulong)_exports.Count + 1, content, 0);
+        _exports.Add(address, new Entry(inode, isReadOnly));
+        _servers.Add(ServerOf(address));
+        return inode;
+    }
+
+    /// <inheritdoc/>
+    public BlockError? Connect(RemoteExportAddress address, out RemoteExport? export)
+    {
+        export = null;
+        if (!_servers.Contains(ServerOf(address)))
+        {
+            string text = address.Path is null
+                ? $"Failed to connect to '{address.Host}:{address.Port}': Connection refused"
+                : $"Failed to connect to '{address.Path}': No such file or directory";
+            return new BlockError(BlockErrorKind.Host, text);
+        }
+        if (!_exports.TryGetValue(address, out Entry? entry))
+        {
+            return new BlockError(BlockErrorKind.NotFound, "Requested export not available");
+        }
+        export = new MemoryRemoteExport(entry.Inode, entry.IsReadOnly);
+        return null;
+    }
+
+    /// <summary>Brings every export back to how it was made.</summary>
+    public void Reset()
+    {
+        foreach (Entry entry in _exports.Values)
+        {
+            entry.Inode.Reset();
+        }
+    }
+
+    private static string ServerOf(RemoteExportAddress address) =>
+        address.Path ?? $"{address.Host}:{address.Port}";
+
+    private sealed record Entry(MemoryInode Inode, bool IsReadOnly);
+}
+
+/// <summary>A connection to an export in memory.</summary>
+internal sealed class MemoryRemoteExport(MemoryInode inode, bool isReadOnly)
+    : RemoteExport,
+        IBlockReader,
+        IBlockWriter,
+        IZeroWriter
+{
+    private readonly MemoryHostFile _file = new(inode, !isReadOnly);
+
+    public override long LengthBytes => _file.Length;
+
+    public override bool IsReadOnly => isReadOnly;
+
+    public ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer) =>
+        new(HostErrors.OfRequest(_file.Read(offsetBytes, buffer.Span), offsetBytes));
+
+    public ValueTask<BlockError?> WriteAsync(
+        long offsetBytes,
+        ReadOnlyMemory<byte> buffer,
+        BlockWriteFlags flags
+    ) => new(HostErrors.OfRequest(_file.Write(offsetBytes, buffer.Span), offsetBytes));
+
+    public ValueTask<BlockError?> WriteZeroesAsync(
+        long offsetBytes,
+        long lengthBytes,
+        BlockWriteFlags flags
+    ) => new(HostErrors.OfRequest(_file.WriteZeroes(offsetBytes, lengthBytes), offsetBytes));
+
+    public override void Dispose() => _file.Dispose();
+}
