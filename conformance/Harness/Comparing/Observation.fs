@@ -32,6 +32,7 @@ type ObservedNode = {
     Name: string
     Driver: string
     ReadOnly: bool
+    /// -1 when the model does not follow it.
     LengthBytes: int64
     Children: ObservedEdge list
     Parents: ObservedEdge list
@@ -115,7 +116,8 @@ module Observation =
 
     let private nodeLines (node: ObservedNode) = [
         let access = if node.ReadOnly then "ro" else "rw"
-        $"node {node.Name} ({node.Driver}) {access} {node.LengthBytes} bytes"
+        let length = if node.LengthBytes < 0L then "?" else string node.LengthBytes
+        $"node {node.Name} ({node.Driver}) {access} {length} bytes"
 
         for edge in node.Children do
             "  child " + edgeText edge

@@ -8,7 +8,7 @@ let answer (result: Result<Reply, Refusal>) : Answer =
     match result with
     | Ok Done -> Answer.Done
     | Ok(Data runs) -> Answer.Data runs
-    | Ok AnyData -> Answer.Done
+    | Ok AnyData -> Answer.AnyData
     | Error refusal -> Answer.Refused(refusal.Class, refusal.Text)
 
 let private holder (state: State) (edge: Edge) =
@@ -28,9 +28,11 @@ let edge (state: State) (e: Edge) : ObservedEdge = {
     Shared = e.Shared
 }
 
-/// The guest-visible length of a node (BLK-DATA-011).
+/// The guest-visible length of a node; -1 when the model does not follow it (BLK-DATA-011).
 let lengthOf (world: World) (state: State) (node: Node) : int64 =
-    Oracle.length Profile.ashlar world state node.Id |> ValueOption.defaultValue -1L
+    match Oracle.length Profile.ashlar world state node.Id with
+    | ValueSome length -> length
+    | ValueNone -> -1L
 
 let private node (world: World) (state: State) (n: Node) : ObservedNode = {
     Name = n.Name

@@ -141,7 +141,8 @@ type Matcher(graph: BlockGraph, world: HostWorld) =
         String.Equals(theirs.Name, mine.Name)
         && theirs.Writable = not mine.IsReadOnly
         && String.Equals(Graph.driverName theirs.Driver, mine.DriverName)
-        && OracleView.lengthOf world state theirs = mine.LengthBytes
+        && (let length = OracleView.lengthOf world state theirs
+            length < 0L || length = mine.LengthBytes)
         && sameChildren state theirs.Children mine.FirstChildEdge
         && sameParents state theirs.Parents mine.FirstParentEdge
 
