@@ -72,11 +72,12 @@ let private commands (coverage: Coverage) =
 
 /// Every requirement with its counts, and what was never met.
 let requirements (coverage: Coverage) : unit =
+    let met = coverage.Requirements
     let table = table [ "requirement", false; "", false; "accepted", true; "refused", true ]
 
     for r in Requirements.all.Value do
         let accepted, refused =
-            match coverage.Requirements.TryGetValue r.Id with
+            match met.TryGetValue r.Id with
             | true, t -> thousands t.Accepted, thousands t.Refused
             | _ -> "-", "-"
 
@@ -85,8 +86,10 @@ let requirements (coverage: Coverage) : unit =
     AnsiConsole.Write table
 
 let private never (coverage: Coverage) =
+    let met = coverage.Requirements
+
     Requirements.all.Value
-    |> List.filter (fun r -> not (coverage.Requirements.ContainsKey r.Id))
+    |> List.filter (fun r -> not (met.ContainsKey r.Id))
     |> List.map _.Id
 
 /// A finding in full.

@@ -12,7 +12,10 @@ type Answer =
     | Done
     /// What a read returned: the runs that are not zero.
     | Data of Content
-    /// A refusal: QMP's class and text.
+    /// Bytes that the model does not follow; only an oracle answers so.
+    | AnyData
+    /// A refusal: QMP's class and text. An oracle's text of "*" stands for any, and a "*" inside
+    /// for any number.
     | Refused of cls: string * text: string
     /// The system under test broke: an exception or a death is never an answer.
     | Broken of reason: string
@@ -77,6 +80,7 @@ module Observation =
                 $"{r.Offset}+{r.Length}=0x{digits}"
 
             "ok, " + String.Join(" ", List.map run runs)
+        | Answer.AnyData -> "ok, any data"
         | Answer.Refused(cls, text) -> $"{cls}: {text}"
         | Answer.Broken reason -> "BROKEN: " + reason
 
@@ -116,7 +120,13 @@ module Observation =
 
     let private nodeLines (node: ObservedNode) = [
         let access = if node.ReadOnly then "ro" else "rw"
-        let length = if node.LengthBytes < 0L then "?" else string node.LengthBytes
+
+        let length =
+            if node.LengthBytes < 0L then
+                "?"
+            else
+                string node.LengthBytes
+
         $"node {node.Name} ({node.Driver}) {access} {length} bytes"
 
         for edge in node.Children do

@@ -19,37 +19,31 @@ type Sight(script: Script) =
     let tainted = HashSet<int>()
     let perInode = Dictionary<int, int>()
 
-    /// The inode a qcow2 node's tables are in, when its `file` chain is a plain one.
+    /// The inode at the end of a chain of primary children.
     let rec imageInode (depth: int) (node: Node) : int voption =
-        let primary () =
-            node.Children
-            |> List.tryPick (fun id ->
-                let edge = state.Edges[id]
-
-                if Role.has Role.Primary edge.Role then
-                    Some edge.Child
-                else
-                    None)
-
         match node.Settings with
         | Settings.File hold -> ValueSome hold.Inode
         | _ when depth > 64 -> ValueNone
         | _ ->
-            match primary () with
-            | Some child -> imageInode (depth + 1) state.Nodes[child]
-            | None -> ValueNone
+            let child =
+                match Graph.childNamed state node "file" with
+                | ValueNone -> Graph.childNamed state node "image"
+                | found -> found
+
+            match child with
+            | ValueSome edge -> imageInode (depth + 1) state.Nodes[edge.Child]
+            | ValueNone -> ValueNone
 
     let findTainted () =
         perInode.Clear()
 
         for node in nodes do
-            if node.Driver = Driver.Qcow2 then
-                match imageInode 0 node with
-                | ValueSome inode ->
-                    match perInode.TryGetValue inode with
-                    | true, _ -> tainted.Add inode |> ignore
-                    | _ -> perInode[inode] <- node.Id
-                | ValueNone -> ()
+            match node.Settings with
+            | Settings.Qcow2 image when image.Inode >= 0 ->
+                match perInode.TryGetValue image.Inode with
+                | true, _ -> tainted.Add image.Inode |> ignore
+                | _ -> perInode[image.Inode] <- node.Id
+            | _ -> ()
 
     member _.World = world
     member _.State = state
@@ -77,13 +71,7 @@ type Sight(script: Script) =
             findTainted ()
 
     /// Whether a node has that name.
-    member _.HasNode(name: string) =
-        let mutable found = false
-
-        for node in nodes do
-            found <- found || String.Equals(node.Name, name)
-
-        found
+    member _.HasNode(name: string) = state.Names.ContainsKey name
 
     /// Whether a backend has that name.
     member _.HasBackend(name: string) =

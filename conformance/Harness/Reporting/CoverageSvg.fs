@@ -36,6 +36,7 @@ let private labelWidth = 84
 
 /// The picture.
 let draw (coverage: Coverage) : string =
+    let met = coverage.Requirements
     let bySubject = Requirements.all.Value |> List.groupBy (fun r -> Requirements.subject r.Id)
 
     let columns = bySubject |> List.map (fun (_, all) -> all.Length) |> List.fold max 1
@@ -59,7 +60,7 @@ let draw (coverage: Coverage) : string =
             let x = labelWidth + column * (side + gap)
 
             let tally =
-                match coverage.Requirements.TryGetValue r.Id with
+                match met.TryGetValue r.Id with
                 | true, found -> Some found
                 | _ -> None
 

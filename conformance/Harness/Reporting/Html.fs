@@ -100,10 +100,12 @@ let private legend =
     |> fun items -> $"<div class=\"legend\">{items}</div>"
 
 let private requirementRows (coverage: Coverage) =
+    let met = coverage.Requirements
+
     Requirements.all.Value
     |> List.map (fun r ->
         let accepted, refused =
-            match coverage.Requirements.TryGetValue r.Id with
+            match met.TryGetValue r.Id with
             | true, t -> t.Accepted, t.Refused
             | _ -> 0L, 0L
 

@@ -51,10 +51,12 @@ module RunReport =
 
     /// How many requirements there are, were exercised, and were both accepted and refused.
     let requirements (coverage: Coverage) : struct (int * int * int) =
+        let met = coverage.Requirements
+
         let fates =
             Requirements.all.Value
             |> List.map (fun r ->
-                match coverage.Requirements.TryGetValue r.Id with
+                match met.TryGetValue r.Id with
                 | true, tally -> CoverageSvg.fate (Some tally)
                 | _ -> CoverageSvg.Fate.Never)
 

@@ -3,6 +3,7 @@ namespace Ashlar.Conformance
 
 open System
 open System.Collections.Generic
+open System.Numerics
 open Ashlar.Reference.Block
 
 /// How often something ended well and how often not.
@@ -72,26 +73,27 @@ module CommandKind =
         | NbdServerRemove _ -> 17
         | QemuIoReopen _ -> 18
 
-/// Counters of one worker; added up at the end.
+/// Counters of one worker; added up at the end. A requirement that a step exercised and that did not
+/// refuse it counts as accepted.
 [<Sealed>]
 type Coverage() =
     let commands = Array.init CommandKind.names.Length (fun _ -> Tally())
-    let requirements = Dictionary<string, Tally>(StringComparer.Ordinal)
+    let exercised = Array.zeroCreate<int64>(Rule.subjects.Length * 64)
+    let refusals = Dictionary<string, int64>(StringComparer.Ordinal)
 
-    let tally (id: string) =
-        match requirements.TryGetValue id with
-        | true, found -> found
-        | _ ->
-            let made = Tally()
-            requirements[id] <- made
-            made
+    let addRefusals (id: string) (count: int64) =
+        match refusals.TryGetValue id with
+        | true, before -> refusals[id] <- before + count
+        | _ -> refusals[id] <- count
 
     /// By `CommandKind.indexOf`.
     member _.Commands = commands
-    /// By id.
-    member _.Requirements: IReadOnlyDictionary<string, Tally> = requirements
+    /// How often each requirement was exercised, by `Rule` number.
+    member _.Exercised = exercised
+    /// How often each requirement refused, by id.
+    member _.Refusals: IReadOnlyDictionary<string, int64> = refusals
 
-    /// Counts a transition, and the requirement that refused it.
+    /// Counts a transition.
     member _.Count(command: Command, result: Result<Reply, Refusal>) =
         let counted = commands[CommandKind.indexOf command]
 
@@ -99,25 +101,45 @@ type Coverage() =
         | Ok _ -> counted.Count true
         | Error refusal ->
             counted.Count false
-            (tally refusal.Requirement).Count false
+            addRefusals refusal.Requirement 1L
 
-    /// Counts every requirement of a derivation; the refusing one is counted by `Count`.
-    member _.CountDerivation(steps: Step list, result: Result<Reply, Refusal>) =
-        match result with
-        | Ok _ ->
-            for step in steps do
-                (tally step.Requirement).Count true
-        | Error refusal ->
-            for step in steps do
-                if step.Requirement <> refusal.Requirement then
-                    (tally step.Requirement).Count true
+    /// Counts what a step exercised, by the oracle's bits (`Oracle.stepTouching`), and clears them.
+    member _.CountTouched(touched: uint64[]) =
+        for subject in 0 .. touched.Length - 1 do
+            let mutable bits = touched[subject]
+            touched[subject] <- 0UL
 
-    member this.Add(other: Coverage) =
+            while bits <> 0UL do
+                let number = subject * 64 + BitOperations.TrailingZeroCount bits
+                exercised[number] <- exercised[number] + 1L
+                bits <- bits &&& (bits - 1UL)
+
+    member _.Add(other: Coverage) =
         for i in 0 .. commands.Length - 1 do
             commands[i].Add other.Commands[i]
 
-        for entry in other.Requirements do
-            (tally entry.Key).Add entry.Value
+        for i in 0 .. exercised.Length - 1 do
+            exercised[i] <- exercised[i] + other.Exercised[i]
+
+        for entry in other.Refusals do
+            addRefusals entry.Key entry.Value
+
+    /// Every requirement that was met, by id.
+    member _.Requirements: IReadOnlyDictionary<string, Tally> =
+        let found = Dictionary<string, Tally>(StringComparer.Ordinal)
+
+        for entry in refusals do
+            found[entry.Key] <- Tally(Refused = entry.Value)
+
+        for rule in 0 .. exercised.Length - 1 do
+            if exercised[rule] > 0L then
+                let id = Rule.id rule
+
+                match found.TryGetValue id with
+                | true, tally -> tally.Accepted <- max 0L (exercised[rule] - tally.Refused)
+                | _ -> found[id] <- Tally(Accepted = exercised[rule])
+
+        found
 
     /// All transitions.
     member _.Transitions = commands |> Array.sumBy _.Total

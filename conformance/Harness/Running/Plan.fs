@@ -22,8 +22,7 @@ let private share (percent: int) (budget: Budget) =
     | Budget.Steps n -> Budget.Steps(max 1L (n * int64 percent / 100L))
     | Budget.Seconds s -> Budget.Seconds(max 1 (s * percent / 100))
 
-/// The invariants hold after every step in smoke; a lane for volume looks at one step in eight, and
-/// at the derivation of one in sixty-four.
+/// The invariants hold after every step in smoke; a lane for volume looks at one step in eight.
 let private part (wish: Wish) scratch name (profile: Profile) (realFiles: bool) (budget: Budget) =
     let thorough = wish.Lane.Name = Lane.smoke.Name
 
@@ -34,7 +33,6 @@ let private part (wish: Wish) scratch name (profile: Profile) (realFiles: bool) 
         RealFiles = realFiles
         Budget = budget
         InvariantEvery = if thorough then 1 else 8
-        ExplainEvery = if thorough then 1 else 64
         Workers = wish.Workers
         Only = wish.Only
         Maker = Lane.maker realFiles profile scratch
@@ -126,7 +124,6 @@ let strict (profile: Profile) : CheckOptions = {
     Profile = profile
     Mode = ComparisonMode.full
     InvariantEvery = 1
-    ExplainEvery = 0
 }
 
 /// Runs one script and says what disagreed.

@@ -15,7 +15,6 @@ type Part = {
     RealFiles: bool
     Budget: Budget
     InvariantEvery: int
-    ExplainEvery: int
     Workers: int
     /// Only this script, for a replay.
     Only: int64 option
@@ -77,7 +76,6 @@ module Runner =
         Profile = Script.profile script.Header |> Option.defaultValue part.Profile
         Mode = ComparisonMode.full
         InvariantEvery = part.InvariantEvery
-        ExplainEvery = part.ExplainEvery
     }
 
     /// One script of a run, and what disagreed in it.

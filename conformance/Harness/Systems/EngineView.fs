@@ -62,6 +62,11 @@ let private backend (b: BlockBackend) : ObservedBackend option =
             Shared = perm root.Shared
         }
 
+let private exportedNode (export: BlockExport) : string =
+    match export.Backend.Root with
+    | null -> ""
+    | root -> root.Child.Name
+
 /// What is open and locked, from the watched descriptors and from outside the engine.
 let files (world: HostWorld) : ObservedFile list =
     world.Files.Opened
@@ -83,7 +88,7 @@ let observe (graph: BlockGraph) (world: HostWorld) (answer: Answer) : Observatio
         Answer = answer
         Nodes = nodes |> List.sortWith (fun a b -> String.CompareOrdinal(a.Name, b.Name))
         Backends = graph.Backends.ToArray() |> List.ofArray |> List.choose backend
-        Exports = []
+        Exports = [ for e in graph.Exports -> e.Id, exportedNode e ] |> List.sortBy fst
         Files = files world
     }
 
@@ -138,8 +143,7 @@ type Matcher(graph: BlockGraph, world: HostWorld) =
                 && sameParents state rest mine.NextParentEdge
 
     let sameNode (world: World) (state: State) (theirs: Node) (mine: BlockNode) =
-        String.Equals(theirs.Name, mine.Name)
-        && theirs.Writable = not mine.IsReadOnly
+        theirs.Writable = not mine.IsReadOnly
         && String.Equals(Graph.driverName theirs.Driver, mine.DriverName)
         && (let length = OracleView.lengthOf world state theirs
             length < 0L || length = mine.LengthBytes)
@@ -148,19 +152,21 @@ type Matcher(graph: BlockGraph, world: HostWorld) =
 
     let sameNodes (world: World) (state: State) =
         let mine = graph.Nodes
+        let mutable same = state.Nodes.Count = mine.Length
+        let mutable index = 0
 
-        if state.Nodes.Count <> mine.Length then
-            false
-        else
-            // Both sides keep nodes in the order they were made.
-            let mutable same = true
-            let mutable index = 0
+        // Names are unique on both sides, so equal counts and a partner for each pair all of them.
+        while same && index < mine.Length do
+            let node = mine[index]
 
-            for entry in state.Nodes do
-                same <- same && sameNode world state entry.Value mine[index]
-                index <- index + 1
+            same <-
+                match state.Names.TryGetValue node.Name with
+                | true, id -> sameNode world state state.Nodes[id] node
+                | _ -> false
 
-            same
+            index <- index + 1
+
+        same
 
     let sameBackends (state: State) =
         let mine = graph.Backends
@@ -190,6 +196,22 @@ type Matcher(graph: BlockGraph, world: HostWorld) =
                 index <- index + 1
 
             same
+
+    /// The oracle's list is newest first, the engine's oldest first.
+    let sameExports (state: State) =
+        let mine = graph.Exports
+
+        let rec go (theirs: Export list) index =
+            match theirs with
+            | [] -> index < 0
+            | e :: rest ->
+                index >= 0
+                && String.Equals(e.Id, mine[index].Id)
+                && String.Equals(e.Name, mine[index].Name)
+                && e.Writable = mine[index].IsWritable
+                && go rest (index - 1)
+
+        go state.Exports (mine.Count - 1)
 
     let gather (state: State) =
         Array.Clear readers
@@ -252,4 +274,4 @@ type Matcher(graph: BlockGraph, world: HostWorld) =
 
     /// Whether the engine's graph, backends, descriptors and locks are the oracle's.
     member _.Matches(world: World, state: State) : bool =
-        sameNodes world state && sameBackends state && sameFiles state
+        sameNodes world state && sameBackends state && sameExports state && sameFiles state
