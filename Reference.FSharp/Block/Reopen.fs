@@ -68,6 +68,22 @@ module Reopen =
             match old with
             | ValueSome edge when edge.Child = child -> Ok progress
             | ValueNone when child < 0 -> Ok progress
+            // Only another driver's options can name a child this one cannot have (016 would refuse).
+            | ValueNone when name = "backing" && Graph.isFilter node.Driver ->
+                let driver = Graph.driverName node.Driver
+
+                refuse
+                    (Rule.reopen 15)
+                    ($"'{node.Name}' is a {driver} filter node that does not support a {name} child")
+            | ValueNone when name = "backing" && node.Driver <> Driver.Qcow2 ->
+                let driver = Graph.driverName node.Driver
+
+                refuse
+                    (Rule.reopen 15)
+                    ($"Driver '{driver}' of node '{node.Name}' does not support backing files")
+            | ValueNone when name = "file" && node.Driver = Driver.Blkdebug -> Ok progress
+            | ValueNone when name = "file" ->
+                refuse (Rule.reopen 15) "Cannot set file child to format node without file child"
             | ValueSome edge when state.Nodes[edge.Child].Implicit ->
                 refuse
                     (Rule.graph 30)

@@ -7,14 +7,17 @@ public sealed partial class NullDriver : BlockDriver
     /// <summary>QEMU's length when the option <c>size</c> is absent.</summary>
     internal const long DefaultSizeBytes = 1L << 30;
 
+    private const long SectorMask = 511;
+
     internal NullDriver(DriverDescriptor descriptor)
         : base(descriptor) { }
 
     /// <summary>The option <c>size</c> in bytes.</summary>
     internal long SizeBytes { get; private set; } = DefaultSizeBytes;
 
-    /// <inheritdoc/>
-    public override long LengthBytes => SizeBytes;
+    /// <summary>The size rounded up to 512 (BLK-DATA-011).</summary>
+    public override long LengthBytes =>
+        SizeBytes > long.MaxValue - SectorMask ? SizeBytes : (SizeBytes + SectorMask) & ~SectorMask;
 
     internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
     {

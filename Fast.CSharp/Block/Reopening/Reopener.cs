@@ -214,15 +214,15 @@ internal sealed class Reopener
     {
         BlockEdge? present = entry.Node.File;
         if (
-            present is null
-            || !entry.Definition.TryFindChild(OptionSchema.File, out ChildDefinition said)
+            !entry.Definition.TryFindChild(OptionSchema.File, out ChildDefinition said)
             || said.Inline is not null
         )
         {
             return null;
         }
-        BlockError? error = ChangeLink(entry, said, present, present.Roles, out bool isChanged);
-        entry.ReplacedFile = isChanged ? present.ChildNode : null;
+        ChildRoles roles = present?.Roles ?? ChildRoles.None;
+        BlockError? error = ChangeLink(entry, said, present, roles, out bool isChanged);
+        entry.ReplacedFile = isChanged ? present?.ChildNode : null;
         return error;
     }
 
@@ -254,7 +254,10 @@ internal sealed class Reopener
         {
             return null;
         }
-        BlockError? error = child is null ? null : _graph.Walk.TestNewEdge(node, child, said.Name);
+        BlockError? error = child is null
+            ? null
+            : RefuseForeignChild(node, present, said.Name)
+                ?? _graph.Walk.TestNewEdge(node, child, said.Name);
         if (error is not null)
         {
             return error;
@@ -275,6 +278,24 @@ internal sealed class Reopener
             }
         }
         return null;
+    }
+
+    // Only the options of another driver can name a child that the node's driver cannot have.
+    private static BlockError? RefuseForeignChild(BlockNode node, BlockEdge? present, string name)
+    {
+        DriverDescriptor driver = node.Driver.Descriptor;
+        bool isBacking = string.Equals(name, OptionSchema.Backing);
+        if (present is not null || (isBacking && driver.SupportsBacking))
+        {
+            return null;
+        }
+        string text =
+            driver.IsFilter
+                ? $"'{node.Name}' is a {driver.Name} filter node that does not support a {name} child"
+            : isBacking
+                ? $"Driver '{driver.Name}' of node '{node.Name}' does not support backing files"
+            : "Cannot set file child to format node without file child";
+        return new BlockError(BlockErrorKind.NotSupported, text) { NodeName = node.Name };
     }
 
     private static bool Inherits(BlockNode child, BlockNode node)
