@@ -12,6 +12,8 @@ let clean = [
     Tidy.Tests.all
     TracesTests.tests
     CorpusTests.tests
+    testSequenced (testList "qcow2" Qcow2.Tests.all)
+    testList "io" [ Io.HostFilesTests.tests; Io.LockTests.tests ]
     testList "algebra" [ Algebra.LatticeTests.tests ]
 ]
 

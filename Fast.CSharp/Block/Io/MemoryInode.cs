@@ -127,6 +127,9 @@ public sealed class MemoryInode
     /// <summary>True when "another process" holds the lock byte.</summary>
     public bool IsLockedByAnotherProcess(int byteOffset) => _foreignLocks.Contains(byteOffset);
 
+    /// <summary>A copy of what the file holds now, from which other files can be made.</summary>
+    public MemoryContent Freeze() => Content.Freeze();
+
     /// <summary>
     /// Reads the file as an outsider does, whatever its mode; zeroes beyond the end.
     /// </summary>

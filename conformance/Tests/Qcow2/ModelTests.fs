@@ -1,0 +1,143 @@
+/// Random requests against a plain array of bytes: every cluster size, version and refcount width, with
+/// and without backing images, in memory and on real files that QEMU's tools then judge.
+module internal Ashlar.Conformance.Tests.Qcow2.ModelTests
+
+open System
+open System.Diagnostics
+open System.IO
+open Expecto
+open Ashlar.Block
+open Ashlar.Conformance.Tests
+open Ashlar.Conformance.Tests.Qcow2.Images
+open Ashlar.Conformance.Tests.Qcow2.Scenario
+
+let private describe (options: Qcow2CreationOptions) =
+    $"version {options.Version}, clusters of {options.ClusterBytes}, counts of "
+    + $"{options.RefcountBits} bits, {options.SizeBytes} bytes"
+
+let private expectClean what (file: HostFile) =
+    let verdict = Checker.check (bytesOf file)
+
+    if verdict.Errors <> [] || verdict.Leaks <> [] then
+        let leaks = verdict.Leaks |> List.truncate 5 |> List.map (sprintf "%x")
+        failwith $"{what}: {List.truncate 5 verdict.Errors}, leaked clusters {leaks}"
+
+let private inMemory (random: Random) =
+    let subject backing =
+        let options = drawOptions random
+        let _, file = newImage options
+        options, start file backing
+
+    let rec chain depth backing =
+        let options, top = subject backing
+
+        try
+            for _ in 1 .. random.Next 60 do
+                step random top
+
+            finish top
+            expectClean "the file" top.File
+        with error ->
+            failwith $"{describe options}, depth {depth}: {error.Message}"
+
+        if depth < 2 && random.Next 2 = 0 then
+            chain (depth + 1) (Some top)
+
+    chain 0 None
+
+let private run (program: string) (arguments: string list) =
+    let info =
+        ProcessStartInfo(
+            program,
+            arguments,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        )
+
+    use child = there (Process.Start info)
+    let errors = child.StandardError.ReadToEndAsync()
+    let output = child.StandardOutput.ReadToEnd()
+    child.WaitForExit()
+
+    if child.ExitCode <> 0 then
+        let arguments = String.concat " " arguments
+        failwith $"{program} {arguments}: exit code {child.ExitCode}: {output}{errors.Result}"
+
+let private createOn path (options: Qcow2CreationOptions) =
+    let mutable created: HostFile | null = null
+    let errno = LinuxHostFiles.Instance.Create(path, 0o600, &created)
+
+    if errno <> HostErrno.None then
+        failwith $"{path}: {HostErrnoText.Of errno}"
+
+    let file = there created
+
+    match Qcow2Creation.TryCreate(file, options) with
+    | null -> file
+    | refusal -> failwith $"create: {refusal.Text}"
+
+/// QEMU's tools must find a clean image with the same content, alone and over its backing chain.
+let private judge directory path (subject: Subject) =
+    writeBack subject
+    run "qemu-img" [ "check"; "-q"; "-f"; "qcow2"; path ]
+    let expected = Path.Combine(directory, "expected.raw")
+    File.WriteAllBytes(expected, subject.Expected)
+    run "qemu-img" [ "compare"; "-q"; "-f"; "qcow2"; "-F"; "raw"; path; expected ]
+
+let private onFiles directory (random: Random) =
+    let run = random.Next()
+
+    let rec chain depth (backing: (string * Subject) option) =
+        let path = Path.Combine(directory, $"{run}-{depth}.qcow2")
+        let options = drawOptions random
+
+        let options =
+            match backing with
+            | Some(name, _) ->
+                Qcow2CreationOptions(
+                    SizeBytes = options.SizeBytes,
+                    Version = options.Version,
+                    ClusterBytes = max 1024 options.ClusterBytes,
+                    RefcountBits = options.RefcountBits,
+                    BackingFileName = name,
+                    BackingFormat = "qcow2"
+                )
+            | None -> options
+
+        use file = createOn path options
+        let top = start file (Option.map snd backing)
+
+        try
+            for _ in 1 .. random.Next 60 do
+                step random top
+
+            finish top
+            judge directory path top
+        with error ->
+            failwith $"{describe options}, depth {depth}: {error.Message}"
+
+        if depth < 2 && random.Next 2 = 0 then
+            chain (depth + 1) (Some(path, top))
+
+    chain 0 None
+
+let private withDirectory body =
+    let directory = Directory.CreateTempSubdirectory("ashlar-qcow2-").FullName
+
+    try
+        body directory
+    finally
+        Directory.Delete(directory, true)
+
+let tests =
+    testList "requests" [
+        let name = "what is read is what was written, the tables are without fault (BLK-DATA-003)"
+        test name { Seeds.forSeeds name 300 inMemory }
+
+        let name = "qemu-img finds the same content and nothing to complain of (BLK-DATA-005)"
+
+        test name {
+            Needs.qemuImg ()
+            withDirectory (fun directory -> Seeds.forSeeds name 30 (onFiles directory))
+        }
+    ]
