@@ -139,6 +139,13 @@ module Profile =
             Descriptors = Descriptors.Kept
             PermissionUpdate = PermissionUpdate.Recursive
             Texts = Texts.Qemu31
+            // There is no blockdev-reopen, no link that a reopen changes, and no descriptor that
+            // a loosening needs.
+            ReopenTwice = ReopenTwice.Refused
+            StalePermissions = false
+            ListOrderOnAbort = false
+            ReopenListOrder = false
+            NbdReopenFails = false
             ReopenForgetsFlags = false
     }
 
@@ -230,4 +237,44 @@ module Profile =
                 "BLK-RO-021"
                 (Some "I8")
                 "A degraded nbd node fails an identical reopen (B3)."
+
+        yield!
+            say
+                profile.ProbesBacking
+                "DD-PROBE"
+                "BLK-OPEN-012"
+                None
+                "A backing file whose format the header does not name is probed."
+
+        yield!
+            say
+                profile.RemembersLength
+                "DD-LENGTH"
+                "BLK-DATA-011"
+                None
+                "A node remembers its length instead of asking what is below."
+
+        yield!
+            say
+                profile.TemporaryRoot
+                "DD-TEMPORARY-ROOT"
+                "BLK-OPEN-006"
+                None
+                "An open holds a temporary root on the file child, with a refresh at either end."
+
+        yield!
+            say
+                (profile.AutoReadOnly = AutoReadOnly.Parsed)
+                "DD-SEED-STICKY"
+                "BLK-RO-030"
+                None
+                "The auto-read-only flag, once set, is not cleared by a reopen."
+
+        yield!
+            say
+                (profile.AutoReadOnly = AutoReadOnly.Parsed)
+                "DD-SEED-FD"
+                "BLK-FILE-030"
+                (Some "I4")
+                "A refused reopen may leave the new descriptor of a file open."
     ]

@@ -9,6 +9,7 @@ let all =
         Calls.tests
         Arrows.tests
         Requirements.tests
+        Prose.tests
         Tables.tests
         Hygiene.tests
     ]
