@@ -16,6 +16,9 @@ public enum Bug
     [PlantedBug("A backing edge that shares write does not share resize.")]
     BackingSharesWriteOnly,
 
+    [PlantedBug("A qcow2 node that grows shows what a longer backing has there.")]
+    BackingShowsBeyondOldEnd,
+
     [PlantedBug("A backing edge does not share write-unchanged.")]
     BackingUnsharesWriteUnchanged,
 
@@ -31,14 +34,23 @@ public enum Bug
     [PlantedBug("Of two users only the older one's refusal to share is looked at.")]
     ConflictTestOneSided,
 
+    [PlantedBug("Reading through copy-on-read copies nothing.")]
+    CopyOnReadCopiesNothing,
+
     [PlantedBug("copy-on-read does not take write-unchanged.")]
     CopyOnReadForgetsWriteUnchanged,
 
     [PlantedBug("copy-on-read shares write-unchanged only if its users do.")]
     CopyOnReadUnsharesWriteUnchanged,
 
+    [PlantedBug("A write into a new qcow2 cluster does not copy what follows it.")]
+    CopyOnWriteForgetsTail,
+
     [PlantedBug("An inline backing child is opened read-write by default.")]
     CowChildDefaultsToReadWrite,
+
+    [PlantedBug("A qcow2 node that shrank within a cluster and grows again shows the old bytes.")]
+    CutBytesComeBack,
 
     [PlantedBug("A raw window lets others resize its file.")]
     DataSharesResize,
@@ -118,6 +130,12 @@ public enum Bug
     [PlantedBug("quorum shares write and resize of its children as its users do.")]
     QuorumSharesWrite,
 
+    [PlantedBug("quorum returns what its first child holds without a vote.")]
+    QuorumTakesFirstAnswer,
+
+    [PlantedBug("quorum writes to its first child only.")]
+    QuorumWritesFirstOnly,
+
     [PlantedBug("raw without a window does not treat its file as filtered.")]
     RawIsAlwaysData,
 
@@ -126,6 +144,9 @@ public enum Bug
 
     [PlantedBug("A reopen accepts raw's new offset and size but does not apply them.")]
     RawWindowNotReopened,
+
+    [PlantedBug("A write through a raw window goes to the same offset of the file.")]
+    RawWriteForgetsOffset,
 
     [PlantedBug("A reopen is tested with the flags from before it.")]
     ReadOnlyTestUsesOldFlags,
@@ -144,6 +165,12 @@ public enum Bug
 
     [PlantedBug("The child that a reopen replaced keeps its permissions below.")]
     ReplacedChildNotRefreshed,
+
+    [PlantedBug("A request may reach one byte beyond the end of the node.")]
+    RequestBoundsOffByOne,
+
+    [PlantedBug("A user without write permission may write.")]
+    RequestNeedsNoPermission,
 
     [PlantedBug("A read-only node grants resize.")]
     ResizeAllowedOnReadOnly,
@@ -171,4 +198,7 @@ public enum Bug
 
     [PlantedBug("The writable descriptor may lead to another file of the same name.")]
     WriterMayBeAnotherFile,
+
+    [PlantedBug("A zero write of whole qcow2 clusters shows the backing again.")]
+    ZeroWriteShowsBacking,
 }

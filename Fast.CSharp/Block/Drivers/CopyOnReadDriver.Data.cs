@@ -10,7 +10,8 @@ public sealed partial class CopyOnReadDriver
     public override async ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer)
     {
         BlockEdge file = Node.File!;
-        return await file.OwnAsync(offsetBytes, buffer.Length).ConfigureAwait(false)
+        int owned = Planted.Is(Bug.CopyOnReadCopiesNothing) ? 0 : buffer.Length;
+        return await file.OwnAsync(offsetBytes, owned).ConfigureAwait(false)
             ?? await file.ReadAsync(offsetBytes, buffer).ConfigureAwait(false);
     }
 }

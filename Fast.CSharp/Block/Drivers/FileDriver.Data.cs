@@ -45,10 +45,11 @@ public sealed partial class FileDriver
     }
 
     /// <summary>
-    /// Without a writer nothing was written, so there is nothing to make durable.
+    /// Without a writer nothing was written, so there is nothing to make durable; with
+    /// cache.no-flush=on the user takes that risk (BLK-DATA-012).
     /// </summary>
     public ValueTask<BlockError?> FlushAsync() =>
-        Writer is null ? default : new(Refusal(Writer.Flush(), -1));
+        Writer is null || !IsFlushing ? default : new(Refusal(Writer.Flush(), -1));
 
     /// <summary>Sets the file's length (BLK-SIZE-003).</summary>
     public ValueTask<BlockError?> TruncateAsync(long lengthBytes)
@@ -57,8 +58,10 @@ public sealed partial class FileDriver
         return new(Refusal(errno, -1)?.WithPrefix("Could not resize file: "));
     }
 
+    private bool IsFlushing => !Node.Effective.IsOn(CommonFlags.CacheNoFlush);
+
     private HostErrno SyncIfAsked(HostErrno errno, BlockWriteFlags flags) =>
-        errno == HostErrno.None && (flags & BlockWriteFlags.ForceUnitAccess) != 0
+        errno == HostErrno.None && (flags & BlockWriteFlags.ForceUnitAccess) != 0 && IsFlushing
             ? Writer!.Flush()
             : errno;
 

@@ -2,12 +2,16 @@
 // (BLK-DATA-007).
 using System;
 using System.Buffers;
+using System.Threading;
 using System.Threading.Tasks;
 
 namespace Ashlar.Block;
 
 public sealed partial class QuorumDriver : IBlockReader, IBlockWriter, IZeroWriter
 {
+    // Kept from one request for the next, so that requests one after the other allocate nothing.
+    private Ballot? _spareBallot;
+
     /// <inheritdoc/>
     public async ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer)
     {
@@ -21,7 +25,7 @@ public sealed partial class QuorumDriver : IBlockReader, IBlockWriter, IZeroWrit
             return HostErrors.OfRequest(HostErrno.NoMemory, offsetBytes);
         }
         byte[] copies = ArrayPool<byte>.Shared.Rent(buffer.Length * children.Length);
-        Ballot ballot = new(children.Length);
+        Ballot ballot = TakeBallot();
         for (int index = 0; index < children.Length; index++)
         {
             Memory<byte> copy = copies.AsMemory(index * buffer.Length, buffer.Length);
@@ -34,6 +38,11 @@ public sealed partial class QuorumDriver : IBlockReader, IBlockWriter, IZeroWrit
         if (refusal is null)
         {
             int winner = ballot.Winner(copies, buffer.Length, out int holders);
+            if (Planted.Is(Bug.QuorumTakesFirstAnswer))
+            {
+                winner = 0;
+                holders = VoteThreshold;
+            }
             if (holders < VoteThreshold)
             {
                 refusal = new BlockError(BlockErrorKind.Io, "Input/output error")
@@ -50,6 +59,7 @@ public sealed partial class QuorumDriver : IBlockReader, IBlockWriter, IZeroWrit
             }
         }
         ArrayPool<byte>.Shared.Return(copies);
+        _ = Close(ballot);
         return refusal;
     }
 
@@ -61,15 +71,20 @@ public sealed partial class QuorumDriver : IBlockReader, IBlockWriter, IZeroWrit
     )
     {
         BlockEdge[] children = _children;
-        Ballot ballot = new(children.Length);
+        Ballot ballot = TakeBallot();
         for (int index = 0; index < children.Length; index++)
         {
+            if (index > 0 && Planted.Is(Bug.QuorumWritesFirstOnly))
+            {
+                ballot.Add(index, null);
+                continue;
+            }
             BlockError? error = await children[index]
                 .WriteAsync(offsetBytes, buffer, flags)
                 .ConfigureAwait(false);
             ballot.Add(index, error);
         }
-        return ballot.Verdict(VoteThreshold);
+        return Close(ballot);
     }
 
     /// <inheritdoc/>
@@ -80,7 +95,7 @@ public sealed partial class QuorumDriver : IBlockReader, IBlockWriter, IZeroWrit
     )
     {
         BlockEdge[] children = _children;
-        Ballot ballot = new(children.Length);
+        Ballot ballot = TakeBallot();
         for (int index = 0; index < children.Length; index++)
         {
             BlockError? error = await children[index]
@@ -88,19 +103,32 @@ public sealed partial class QuorumDriver : IBlockReader, IBlockWriter, IZeroWrit
                 .ConfigureAwait(false);
             ballot.Add(index, error);
         }
-        return ballot.Verdict(VoteThreshold);
+        return Close(ballot);
     }
 
     /// <summary>Flushes all children; enough of them must succeed.</summary>
     internal async ValueTask<BlockError?> FlushChildrenAsync()
     {
         BlockEdge[] children = _children;
-        Ballot ballot = new(children.Length);
+        Ballot ballot = TakeBallot();
         for (int index = 0; index < children.Length; index++)
         {
             ballot.Add(index, await children[index].FlushAsync().ConfigureAwait(false));
         }
-        return ballot.Verdict(VoteThreshold);
+        return Close(ballot);
+    }
+
+    private Ballot TakeBallot()
+    {
+        Ballot? spare = Interlocked.Exchange(ref _spareBallot, null);
+        return spare ?? new Ballot(_children.Length);
+    }
+
+    private BlockError? Close(Ballot ballot)
+    {
+        BlockError? verdict = ballot.Verdict(VoteThreshold);
+        _spareBallot = ballot;
+        return verdict;
     }
 
     private static async ValueTask<BlockError?> ReadFirstAsync(

@@ -37,7 +37,13 @@ public sealed partial class RawDriver
     ) =>
         IsOutside(offsetBytes, buffer.Length)
             ? new(NoSpace(offsetBytes))
-            : Node.File!.WriteAsync(offsetBytes + WindowOffsetBytes, buffer, flags);
+            : Node.File!.WriteAsync(
+                Planted.Is(Bug.RawWriteForgetsOffset)
+                    ? offsetBytes
+                    : offsetBytes + WindowOffsetBytes,
+                buffer,
+                flags
+            );
 
     /// <inheritdoc/>
     public ValueTask<BlockError?> WriteZeroesAsync(

@@ -6,8 +6,9 @@ using System.Threading.Tasks;
 namespace Ashlar.Block;
 
 /// <summary>
-/// A backend: the graph's user. Requests are checked against its permissions and the node's length, then go to
-/// the root node's driver. Requests may come from any thread when no control command runs.
+/// A backend: the graph's user. Requests are checked against its permissions and the node's length,
+/// then go to the root node's driver. Requests may come from any thread when no control command
+/// runs.
 /// </summary>
 public sealed class BlockBackend
 {
@@ -30,8 +31,8 @@ public sealed class BlockBackend
     public long LengthBytes => Root is null ? 0 : Root.Child.LengthBytes;
 
     /// <summary>
-    /// Reads [offset, offset + buffer.Length). Null means success. Needs CR (BLK-DATA-001); outside the node
-    /// <c>Input/output error</c> (BLK-DATA-002).
+    /// Reads [offset, offset + buffer.Length). Null means success. Needs CR (BLK-DATA-001); outside
+    /// the node <c>Input/output error</c> (BLK-DATA-002).
     /// </summary>
     public ValueTask<BlockError?> TryReadAsync(long offsetBytes, Memory<byte> buffer)
     {
@@ -50,7 +51,9 @@ public sealed class BlockBackend
         return refusal is not null ? new(refusal) : Root!.WriteAsync(offsetBytes, buffer, flags);
     }
 
-    /// <summary>Makes [offset, offset + length) read as zeroes. Needs W. Null means success.</summary>
+    /// <summary>
+    /// Makes [offset, offset + length) read as zeroes. Needs W. Null means success.
+    /// </summary>
     public ValueTask<BlockError?> TryWriteZeroesAsync(
         long offsetBytes,
         long lengthBytes,
@@ -75,7 +78,9 @@ public sealed class BlockBackend
     public async ValueTask WriteAsync(long offsetBytes, ReadOnlyMemory<byte> buffer) =>
         BlockException.ThrowIf(await TryWriteAsync(offsetBytes, buffer).ConfigureAwait(false));
 
-    /// <summary>As <see cref="TryWriteZeroesAsync"/>, throwing <see cref="BlockException"/>.</summary>
+    /// <summary>
+    /// As <see cref="TryWriteZeroesAsync"/>, throwing <see cref="BlockException"/>.
+    /// </summary>
     public async ValueTask WriteZeroesAsync(long offsetBytes, long lengthBytes) =>
         BlockException.ThrowIf(
             await TryWriteZeroesAsync(offsetBytes, lengthBytes).ConfigureAwait(false)
@@ -91,7 +96,7 @@ public sealed class BlockBackend
         {
             return NoMedium();
         }
-        if ((Root.Perm & needed) == 0)
+        if ((Root.Perm & needed) == 0 && !Planted.Is(Bug.RequestNeedsNoPermission))
         {
             return new(
                 BlockErrorKind.Permission,
@@ -103,7 +108,7 @@ public sealed class BlockBackend
                 OffsetBytes = offsetBytes,
             };
         }
-        long length = Root.Child.LengthBytes;
+        long length = Root.Child.LengthBytes + (Planted.Is(Bug.RequestBoundsOffByOne) ? 1 : 0);
         if (offsetBytes < 0 || lengthBytes < 0 || offsetBytes > length - lengthBytes)
         {
             return new(BlockErrorKind.Io, "Input/output error")

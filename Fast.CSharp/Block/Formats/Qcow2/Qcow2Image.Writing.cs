@@ -182,11 +182,12 @@ internal sealed partial class Qcow2Image
         long head = offset - guest;
         long tail = head + payload.Length;
         long end = (long)count << _geometry.ClusterBits;
+        long copied = Planted.Is(Bug.CopyOnWriteForgetsTail) ? tail : end;
         // Beyond the file's end the host reads as zeroes without being written.
         bool isFresh = host >= _tables.Storage.LengthBytes;
         return await CopyUpAsync(guest, host, head, isFresh).ConfigureAwait(false)
             ?? await PutAsync(host + head, payload).ConfigureAwait(false)
-            ?? await CopyUpAsync(guest + tail, host + tail, end - tail, isFresh)
+            ?? await CopyUpAsync(guest + tail, host + tail, copied - tail, isFresh)
                 .ConfigureAwait(false)
             ?? await _tables.ReachAsync(host + end).ConfigureAwait(false);
     }

@@ -25,7 +25,7 @@ internal sealed partial class Qcow2Image
                 long clusters = (wholeEnd - offset) >> _geometry.ClusterBits;
                 int count = (int)Math.Min(clusters, _mapping.ClustersInPage(offset));
                 error =
-                    await _mapping.ZeroAsync(offset, count, mayUnmap).ConfigureAwait(false)
+                    await ZeroWholeAsync(offset, count, mayUnmap).ConfigureAwait(false)
                     ?? await LimitWaitingAsync().ConfigureAwait(false);
                 offset += (long)count << _geometry.ClusterBits;
             }
@@ -41,6 +41,11 @@ internal sealed partial class Qcow2Image
         }
         return error;
     }
+
+    private ValueTask<BlockError?> ZeroWholeAsync(long offset, int count, bool mayUnmap) =>
+        Planted.Is(Bug.ZeroWriteShowsBacking)
+            ? _mapping.ForgetAsync(offset, count)
+            : _mapping.ZeroAsync(offset, count, mayUnmap);
 
     // Part of one cluster. When all of the cluster reads as zeroes it becomes a zero cluster.
     private async ValueTask<BlockError?> ZeroPartAsync(long offset, long length)

@@ -50,6 +50,12 @@ internal sealed partial class Qcow2Mapping
         ReplaceAsync(guestOffset, count, Qcow2Entry.Zero, keepsHost: !mayUnmap);
 
     /// <summary>
+    /// Makes guest clusters not the image's own any more. They lie in one page of one table.
+    /// </summary>
+    internal ValueTask<BlockError?> ForgetAsync(long guestOffset, int count) =>
+        ReplaceAsync(guestOffset, count, 0, keepsHost: false);
+
+    /// <summary>
     /// How many clusters from a guest offset on have their entries in the same page.
     /// </summary>
     internal int ClustersInPage(long guestOffset) =>
@@ -90,8 +96,7 @@ internal sealed partial class Qcow2Mapping
         {
             long left = _geometry.ClustersFor(guestEnd - guestOffset);
             int count = (int)Math.Min(left, ClustersInPage(guestOffset));
-            BlockError? error = await ReplaceAsync(guestOffset, count, 0, keepsHost: false)
-                .ConfigureAwait(false);
+            BlockError? error = await ForgetAsync(guestOffset, count).ConfigureAwait(false);
             if (error is not null)
             {
                 return error;
