@@ -14,6 +14,7 @@ let clean = [
     CorpusTests.tests
     testSequenced (testList "qcow2" Qcow2.Tests.all)
     testList "io" [ Io.HostFilesTests.tests; Io.LockTests.tests ]
+    testList "data path" [ Data.DriverTests.tests; Data.FlushTests.tests ]
     testList "algebra" [ Algebra.LatticeTests.tests ]
 ]
 
