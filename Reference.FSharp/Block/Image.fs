@@ -105,8 +105,8 @@ module Image =
             | Format.Raw
             | Format.Directory -> Seen.NoImage
         | Settings.NullCo _
-        | Settings.Nbd _
-        | Settings.Qcow2 _ -> Seen.NoImage
+        | Settings.Nbd _ -> Seen.NoImage
+        | Settings.Qcow2 hold -> seenThrough context state node hold
         | Settings.Raw(0L, ValueNone) -> child ()
         | Settings.Raw _ ->
             match child () with
@@ -134,6 +134,19 @@ module Image =
                 match vote threshold versions with
                 | ValueSome winner -> winner
                 | ValueNone -> Seen.Unreadable
+
+    /// An overlay that owns nothing of the first cluster shows its backing's bytes, be they a
+    /// header. What is written through it goes elsewhere, so the image itself is lost sight of.
+    and private seenThrough context (state: State) (node: Node) (hold: ImageHold) : Seen =
+        match context.World.Inodes.TryGetValue hold.Inode with
+        | true, { Format = Format.Qcow2 _; Allocated = allocated } ->
+            match Graph.childNamed state node "backing" with
+            | ValueSome edge when List.isEmpty (Content.within 0L 1L allocated) ->
+                match seen context state edge.Child with
+                | Seen.Image(_, header) -> Seen.Image(-1, header)
+                | other -> other
+            | _ -> Seen.NoImage
+        | _ -> Seen.Unclear
 
     /// Why a header cannot be used by a node with these flags (BLK-OPEN-011, BLK-OPEN-021).
     let headerText (context: Context) (seen: Seen) (writable: bool) : string voption =
