@@ -90,8 +90,14 @@ module Files =
         else
             ValueNone
 
+    /// A change that neither widens nor narrows tests nothing, except in 3.1 (BLK-FILE-011).
+    let private loosens (profile: Profile) (hold: FileHold) perm shared =
+        profile.PermissionUpdate = PermissionUpdate.Transactional
+        && Perm.subset perm hold.LockedPerm
+        && Perm.subset hold.LockedShared shared
+
     /// Prepares the locks of a new pair; yields the bytes that are held beside the old pair's until
-    /// the commit (BLK-FILE-011, BLK-FILE-012). Neither widening nor narrowing tests nothing.
+    /// the commit (BLK-FILE-011, BLK-FILE-012).
     let prepareLocks
         (context: Context)
         (state: State)
@@ -102,7 +108,7 @@ module Files =
         if not hold.Locking then
             Rule.touch context (Rule.file 14)
             Ok 0
-        elif Perm.subset perm hold.LockedPerm && Perm.subset hold.LockedShared shared then
+        elif loosens context.Profile hold perm shared then
             Ok 0
         else
             let held = heldByOthers context state node.Id hold.Inode

@@ -19,178 +19,75 @@ module LegacyOpen =
         | Open of node: int
         | From of Source
 
-    let private refuse requirement text = Error(Refusal.generic requirement text)
+    let private refuse context rule node text = Error(Rule.refuse context.Common rule node text)
 
-    /// A node by its name, in the text of the time (BLK-OPEN-005).
-    let lookup (state: State) (name: string) : Result<Node, Refusal> =
+    let private unless refusal state =
+        match refusal with
+        | ValueSome why -> Error why
+        | ValueNone -> Ok state
+
+    /// A node by its name, in the text of the time (BLK-OPEN-030).
+    let lookup context (state: State) (name: string) : Result<Node, Refusal> =
         match Graph.byName state name with
-        | Some node when name <> "" -> Ok node
-        | _ -> refuse "BLK-OPEN-005" $"Cannot find device={name} nor node_name={name}"
-
-    /// How the environment refuses an open, if it does (BLK-FILE-003).
-    let refusalOfOpen (world: World) (path: string) (writable: bool) : string option =
-        match world.Paths.TryFind path with
-        | None -> Some "No such file or directory"
-        | Some id ->
-            let inode = world.Inodes[id]
-            let bits = if inode.Owned then inode.Mode >>> 6 else inode.Mode
-            let needed = if writable then 6 else 4
-
-            if inode.Format = Format.Directory && writable then
-                Some "Is a directory"
-            elif bits &&& needed <> needed then
-                Some "Permission denied"
-            else
-                None
-
-    /// The length a file has on the host. An image's is not modelled; three clusters is the least
-    /// a sound one has.
-    let private hostLength (inode: Inode) =
-        match inode.Format with
-        | Format.Qcow2 header -> 3L <<< header.ClusterBits
-        | _ -> inode.SizeBytes
+        | Some node -> Ok node
+        | None ->
+            refuse context (Rule.opening 30) name $"Cannot find device={name} nor node_name={name}"
 
     /// The first edge that is not to a backing node.
     let primary (state: State) (node: Node) : Edge option =
         Graph.children state node |> List.tryFind (fun e -> not (Role.has Role.Cow e.Role))
 
-    let private below (state: State) (node: Node) =
-        primary state node |> Option.map (fun e -> state.Nodes[e.Child])
-
-    /// The length of a node's disk (BLK-DATA-004).
-    let rec length (world: World) (state: State) (node: Node) : int64 =
-        let ofChild () =
-            match below state node with
-            | Some child -> length world state child
-            | None -> 0L
-
-        match node.Settings with
-        | Settings.File hold -> hostLength world.Inodes[hold.Inode]
-        | Settings.NullCo size -> size
-        | Settings.Nbd(path, export) ->
-            match world.Remotes.TryFind(struct (path, export)) with
-            | Some remote -> remote.SizeBytes
-            | None -> 0L
-        | Settings.Raw(_, ValueSome size) -> size
-        | Settings.Raw(offset, ValueNone) -> ofChild () - offset
-        | Settings.Qcow2 _ ->
-            match image world state node with
-            | Some inode -> inode.SizeBytes
-            | None -> 0L
-        | _ -> ofChild ()
-
-    /// The image a qcow2 node reads its header from, seen through whatever shows it unchanged.
-    and image (world: World) (state: State) (node: Node) : Inode option =
-        let rec seen (node: Node) =
-            match node.Settings with
-            | Settings.File hold ->
-                let inode = world.Inodes[hold.Inode]
-
-                match inode.Format with
-                | Format.Qcow2 _ -> Some inode
-                | _ -> None
-            | Settings.NullCo _
-            | Settings.Nbd _ -> None
-            | Settings.Raw(offset, _) when offset <> 0L -> None
-            | Settings.Qcow2 _ ->
-                Graph.children state node
-                |> List.tryFind (fun e -> Role.has Role.Cow e.Role)
-                |> Option.bind (fun e -> seen state.Nodes[e.Child])
-            | _ -> below state node |> Option.bind seen
-
-        below state node |> Option.bind seen
-
-    /// raw's window, tested against its child (BLK-OPEN-010).
-    let rawWindow (available: int64) (options: Map<string, Value>) : Result<Settings, Refusal> =
-        let offset = LegacyOptions.number "offset" options |> Option.defaultValue 0L
-        let size = LegacyOptions.number "size" options
-
-        if offset > available then
-            refuse
-                "BLK-OPEN-010"
-                ($"Offset ({offset}) cannot be greater than size of the containing file "
-                 + $"({available})")
-        else
-            match size with
-            | Some size when available - offset < size ->
-                refuse
-                    "BLK-OPEN-010"
-                    ($"The sum of offset ({offset}) and size ({size}) has to be smaller or equal "
-                     + $"to the  actual size of the containing file ({available})")
-            | Some size when size % 512L <> 0L ->
-                refuse "BLK-OPEN-010" "Specified size is not multiple of 512"
-            | Some size -> Ok(Settings.Raw(offset, ValueSome size))
-            | None -> Ok(Settings.Raw(offset, ValueNone))
-
-    /// Opens the file: read-write if wanted, else, or by degrading, read-only (BLK-RO-015).
-    /// Degrading is for 3.1; at e35bdc123a no driver looked at the option (BLK-RO-031), and a second
-    /// descriptor held the locks (BLK-FILE-030).
+    /// The file driver's open: degrading is for 3.1; at e35bdc123a a second descriptor held the
+    /// locks (BLK-RO-015, BLK-FILE-030).
     let private openFile context (node: Node) (options: Map<string, Value>) =
         let path = LegacyOptions.text "filename" options |> Option.defaultValue ""
-        let isStatic = context.Profile.AutoReadOnly = AutoReadOnly.Static
+        let locking = LegacyOptions.text "locking" options <> Some "off"
+        let flags = ReadOnly.flagsOf node
 
-        let opened writable =
-            let hold = {
-                Path = path
-                Inode = context.World.Paths[path]
-                ReadOnlyFd = not writable
-                WritableFd = writable
-                BelievedWritable = writable
-                LockFdWritable = if isStatic then ValueNone else ValueSome writable
-                Locking = LegacyOptions.text "locking" options <> Some "off"
-                LockedPerm = Perm.None
-                LockedShared = Perm.All
-                MeanwhileBits = 0
-            }
-
-            Ok { node with Writable = writable; Settings = Settings.File hold }
-
-        match refusalOfOpen context.World path node.Writable with
-        | None -> opened node.Writable
-        | Some text ->
-            let degraded =
-                if isStatic && node.Writable && node.AutoReadOnly && text = "Permission denied" then
-                    refusalOfOpen context.World path false
+        ReadOnly.openFile context.Common node.Name path locking flags
+        |> Result.map (fun (struct (hold, writable)) ->
+            let lockFd =
+                if context.Common.Profile.AutoReadOnly = AutoReadOnly.Parsed then
+                    ValueSome writable
                 else
-                    Some text
+                    ValueNone
 
-            match degraded with
-            | None -> opened false
-            | Some text -> refuse "BLK-FILE-003" $"Could not open '{path}': {text}"
+            let hold = { hold with LockFdWritable = lockFd }
+            { node with Writable = writable; Settings = Settings.File hold })
 
     /// Asks the server, which decides whether the node may be written (BLK-RO-020).
     let private openNbd context (node: Node) (options: Map<string, Value>) =
         let path = LegacyOptions.text "server.path" options |> Option.defaultValue ""
         let export = LegacyOptions.text "export" options |> Option.defaultValue ""
         let node = { node with Settings = Settings.Nbd(path, export) }
+        let refuse rule text = refuse context rule node.Name text
 
-        match context.World.Remotes.TryFind(struct (path, export)) with
-        | None -> refuse "BLK-OPEN-015" "Failed to connect socket: No such file or directory"
+        match context.Common.World.Remotes.TryFind(struct (path, export)) with
+        | None -> refuse (Rule.opening 15) "Failed to connect socket: No such file or directory"
         | Some remote when not remote.ReadOnly || not node.Writable -> Ok node
-        | Some _ when context.Profile.AutoReadOnly = AutoReadOnly.Parsed ->
-            refuse "BLK-RO-020" "request for write access conflicts with read-only export"
+        | Some _ when context.Common.Profile.AutoReadOnly = AutoReadOnly.Parsed ->
+            refuse (Rule.ro 20) "request for write access conflicts with read-only export"
         | Some _ when node.AutoReadOnly -> Ok { node with Writable = false }
-        | Some _ -> refuse "BLK-RO-020" "NBD export is read-only"
+        | Some _ -> refuse (Rule.ro 20) "NBD export is read-only"
 
-    /// The driver of a name.
-    let private driverOf (options: Map<string, Value>) =
+    let private drivers = [
+        Driver.File
+        Driver.NullCo
+        Driver.Raw
+        Driver.Qcow2
+        Driver.Throttle
+        Driver.CopyOnRead
+        Driver.Blkdebug
+        Driver.Nbd
+        Driver.Quorum
+    ]
+
+    let private driverOf context (options: Map<string, Value>) =
         let name = LegacyOptions.text "driver" options |> Option.defaultValue ""
 
-        [
-            Driver.File
-            Driver.NullCo
-            Driver.Raw
-            Driver.Qcow2
-            Driver.Throttle
-            Driver.CopyOnRead
-            Driver.Blkdebug
-            Driver.Nbd
-            Driver.Quorum
-        ]
-        |> List.tryFind (fun driver -> Graph.driverName driver = name)
-        |> function
-            | Some driver -> Ok driver
-            | None -> refuse "BLK-OPEN-001" $"Unknown driver '{name}'"
+        match drivers |> List.tryFind (fun driver -> Graph.driverName driver = name) with
+        | Some driver -> Ok driver
+        | None -> refuse context (Rule.opening 1) "" $"Unknown driver '{name}'"
 
     /// Whether a driver's `file` child is opened before anything else is tested.
     let private opensFileFirst driver =
@@ -209,30 +106,29 @@ module LegacyOpen =
         | None when own.IsEmpty -> None, rest.Remove child
         | None -> Some(Source.Inline own), rest.Remove child
 
-    let private fileRole driver =
+    let private roleOf driver =
         match driver with
         | Driver.Qcow2 -> Role.Image
+        | Driver.Quorum -> Role.Data
         | _ -> Role.Filtered ||| Role.Primary
 
-    /// A name for the node: the given one if it is free and well-formed (BLK-GRAPH-001, -002).
-    let private nameFor (state: State) (options: Map<string, Value>) =
-        let wellFormed (name: string) =
-            name <> ""
-            && System.Char.IsAsciiLetter name[0]
-            && name |> Seq.forall (fun c -> System.Char.IsAsciiLetterOrDigit c || "-._".Contains c)
-
+    /// A name for the node: the given one if it is free and well-formed (BLK-OPEN-030).
+    let private nameFor context (state: State) (options: Map<string, Value>) =
         match LegacyOptions.text "node-name" options with
         | None -> Ok $"#block%03d{state.NextName}"
-        | Some name when not (wellFormed name) -> refuse "BLK-GRAPH-002" "Invalid node name"
-        | Some name when Graph.byName state name <> None ->
-            refuse "BLK-GRAPH-001" "Duplicate node name"
-        | Some name when state.Backends.Values |> Seq.exists (fun b -> b.Name = name) ->
-            refuse "BLK-GRAPH-001" $"node-name={name} is conflicting with a device id"
-        | Some name when name.Length > 31 -> refuse "BLK-GRAPH-002" "Node name too long"
-        | Some name -> Ok name
+        | Some name ->
+            let refuse rule text = refuse context rule name text
 
-    /// Here a header is looked at when it is needed, not remembered.
-    let private noImage = { Inode = -1; NamesBacking = false }
+            if not (OpenTests.isWellFormed name) then
+                refuse (Rule.graph 2) "Invalid node name"
+            elif (Graph.backend state name).IsSome then
+                refuse (Rule.graph 1) $"node-name={name} is conflicting with a device id"
+            elif state.Names.ContainsKey name then
+                refuse (Rule.graph 1) "Duplicate node name"
+            elif name.Length > OpenTests.nameBytesMax then
+                refuse (Rule.graph 2) "Node name too long"
+            else
+                Ok name
 
     /// A node without name, with its switches set from its options (BLK-RO-001).
     let private newNode id driver inheritsFrom explicit (options: Map<string, Value>) = {
@@ -249,28 +145,14 @@ module LegacyOpen =
         Effective = Map.toList options
         Children = []
         Parents = []
-        Settings = Settings.Qcow2 noImage
+        Settings = Settings.Qcow2(Image.hold Seen.NoImage)
         KnownBytes = -1L
     }
 
+    /// The driver's settings as far as options alone decide them.
     let private settingsOf driver (options: Map<string, Value>) =
-        match driver with
-        | Driver.NullCo ->
-            Settings.NullCo(LegacyOptions.number "size" options |> Option.defaultValue (1L <<< 30))
-        | Driver.Raw -> Settings.Raw(0L, ValueNone)
-        | Driver.Throttle ->
-            Settings.Throttle(LegacyOptions.text "throttle-group" options |> Option.defaultValue "")
-        | Driver.CopyOnRead -> Settings.CopyOnRead
-        | Driver.Blkdebug -> Settings.Blkdebug(Perm.None, Perm.None)
-        | Driver.Quorum ->
-            let threshold = LegacyOptions.number "vote-threshold" options |> Option.defaultValue 0L
-
-            Settings.Quorum(
-                int threshold,
-                LegacyOptions.isOn "rewrite-corrupted" options,
-                LegacyOptions.text "read-pattern" options = Some "fifo"
-            )
-        | _ -> Settings.Qcow2 noImage
+        let spec = { Driver = driver; Own = Map.toList options; Implied = []; Children = [] }
+        OpenTests.settings spec spec.Own
 
     /// The names of a quorum's children, in order.
     let private quorumChildren (options: Map<string, Value>) =
@@ -280,40 +162,40 @@ module LegacyOpen =
         Seq.initInfinite (fun i -> $"children.{i}") |> Seq.takeWhile exists |> List.ofSeq
 
     /// What the driver itself tests once its child is attached.
-    let private driverTests context (state: State) (id: int) options =
+    let private driverTests context (state: State) (id: int) =
         let node = state.Nodes[id]
+        let common = context.Common
 
-        match node.Driver, below state node with
-        | Driver.Raw, Some child ->
-            rawWindow (length context.World state child) options
-            |> Result.map (fun settings -> putNode { node with Settings = settings } state)
-        | Driver.Qcow2, _ when (image context.World state node).IsNone ->
-            refuse "BLK-OPEN-011" "Image is not in qcow2 format"
-        | Driver.Throttle, _ ->
-            match node.Settings with
-            | Settings.Throttle group when not (context.World.ThrottleGroups.Contains group) ->
-                refuse "BLK-OPEN-013" $"Throttle group '{group}' does not exist"
-            | _ -> Ok state
+        match node.Settings, primary state node with
+        | Settings.Raw(offset, size), Some edge ->
+            let refusal = OpenTests.rawBounds common state node.Name edge.Child offset size
+            unless refusal state
+        | Settings.Qcow2 _, Some edge ->
+            let seen = Image.seen common state edge.Child
+
+            match Image.headerText common seen node.Writable with
+            | ValueSome text -> refuse context (Rule.opening 11) node.Name text
+            | ValueNone ->
+                let settings = Settings.Qcow2(Image.hold seen)
+                Ok { state with Nodes = state.Nodes.Add(id, { node with Settings = settings }) }
+        | Settings.Throttle group, _ -> unless (OpenTests.groupRefusal common node.Name group) state
         | _ -> Ok state
 
     /// Opens a node, or finds the one referred to (BLK-OPEN-030).
     let rec openNode context (state: State) source (parent: (Node * Role) option) =
         match source with
-        | Source.Reference name -> lookup state name |> Result.map (fun node -> state, node.Id)
+        | Source.Reference name ->
+            lookup context state name |> Result.map (fun node -> state, node.Id)
         | Source.Inline given ->
             refusable {
-                let! driver = driverOf given
+                let! driver = driverOf context given
 
                 let options =
                     match parent with
                     | Some(node, role) ->
                         LegacyOptions.inheritFrom (Map.ofList node.Effective) role given
                     | None -> given
-                    |> LegacyOptions.complete (
-                        LegacyOptions.switches
-                        |> List.map (fun key -> key, Value.Bool false)
-                        |> Map.ofList
-                    )
+                    |> LegacyOptions.complete LegacyOptions.switchesOff
 
                 let owner =
                     match parent with
@@ -329,44 +211,37 @@ module LegacyOpen =
 
     /// Everything up to the driver's own tests, with the probing root held meanwhile.
     and private openUnder context state node options =
+        if opensFileFirst node.Driver then
+            openProbing context state node options
+        else
+            let names =
+                match node.Driver with
+                | Driver.Blkdebug -> [ "image" ]
+                | Driver.Quorum -> quorumChildren options
+                | _ -> []
+
+            names
+            |> List.choose (fun name ->
+                sourceOf name options |> fst |> Option.map (fun s -> name, Child.From s))
+            |> openNamed context state node.Id options
+
+    and private openProbing context state node options =
         refusable {
-            if opensFileFirst node.Driver then
-                let source, options = sourceOf "file" options
-                let! state, child = openOptional context state node source (fileRole node.Driver)
+            match sourceOf "file" options with
+            | None, options -> return! openNamed context state node.Id options []
+            | Some source, options ->
+                let! state, child = openNode context state source (Some(node, roleOf node.Driver))
 
-                match child with
-                | None -> return! openNamed context state node.Id options []
-                | Some child ->
-                    let probe = Parent.Backend state.NextBackend
-                    let state = { state with NextBackend = state.NextBackend + 1 }
+                let probe = Parent.Backend state.NextBackend
+                let state = { state with NextBackend = state.NextBackend + 1 }
 
-                    let! state, root =
-                        attachUser context state probe child "root" Role.None Perm.None Perm.All
+                let! state, root =
+                    attachUser context state probe child "root" Role.None Perm.None Perm.All
 
-                    let children = [ "file", Child.Open child ]
-                    let! state = openNamed context state node.Id options children
-                    return detach state root
-            else
-                let names =
-                    match node.Driver with
-                    | Driver.Blkdebug -> [ "image" ]
-                    | Driver.Quorum -> quorumChildren options
-                    | _ -> []
+                let! state = openNamed context state node.Id options [ "file", Child.Open child ]
 
-                let children =
-                    names
-                    |> List.choose (fun name ->
-                        sourceOf name options |> fst |> Option.map (fun s -> name, Child.From s))
-
-                return! openNamed context state node.Id options children
+                return detach context state root
         }
-
-    and private openOptional context state node source role =
-        match source with
-        | None -> Ok(state, None)
-        | Some source ->
-            openNode context state source (Some(node, role))
-            |> Result.map (fun (state, child) -> state, Some child)
 
     /// force-share, name, the file or server itself, the children, the driver's tests.
     and private openNamed context (state: State) id options children =
@@ -375,9 +250,13 @@ module LegacyOpen =
 
             if node.ForceShare && node.Writable then
                 return!
-                    refuse "BLK-OPEN-007" "force-share=on can only be used with read-only images"
+                    refuse
+                        context
+                        (Rule.opening 7)
+                        (LegacyOptions.text "node-name" options |> Option.defaultValue "")
+                        "force-share=on can only be used with read-only images"
             else
-                let! name = nameFor state options
+                let! name = nameFor context state options
 
                 let node = { node with Name = name; Settings = settingsOf node.Driver options }
 
@@ -389,7 +268,7 @@ module LegacyOpen =
 
                 let state = putNode node { state with NextName = state.NextName + 1 }
                 let! state = attachAll context state id children
-                return! driverTests context state id options
+                return! driverTests context state id
         }
 
     and private attachAll context (state: State) id children =
@@ -398,7 +277,7 @@ module LegacyOpen =
         | (name, child) :: rest ->
             refusable {
                 let node = state.Nodes[id]
-                let role = fileRole node.Driver
+                let role = roleOf node.Driver
 
                 let! state, child =
                     match child with
@@ -412,22 +291,17 @@ module LegacyOpen =
     /// The backing child of qcow2: none, a reference, an inline node or the header's.
     and private openBacking context (state: State) id options =
         let node = state.Nodes[id]
-        let source, _ = sourceOf "backing" options
 
         let source =
-            match source, options.TryFind "backing", image context.World state node with
+            match sourceOf "backing" options |> fst, options.TryFind "backing", node.Settings with
             | Some source, _, _ -> Some source
-            | None, Some _, _ -> None
-            | None, None, Some { Format = Format.Qcow2 { BackingFile = Some name } as header } when
-                node.Driver = Driver.Qcow2
-                ->
-                Some(Source.Inline(headerBacking name header))
+            | None, None, Settings.Qcow2 hold -> headerBacking context hold
             | _ -> None
 
         match source with
         | None -> Ok state
         | Some _ when node.Driver <> Driver.Qcow2 ->
-            refuse "BLK-OPEN-012" "Driver doesn't support backing files"
+            refuse context (Rule.opening 12) node.Name "Driver doesn't support backing files"
         | Some source ->
             refusable {
                 let prefixed (refusal: Refusal) = {
@@ -441,17 +315,18 @@ module LegacyOpen =
                 return! attachChild context state id child "backing" Role.Cow
             }
 
-    and private headerBacking name header =
-        let format =
-            match header with
-            | Format.Qcow2 { BackingFormat = Some format } -> format
-            | _ -> "raw"
-
-        Map.ofList [
-            "driver", Value.Str format
-            "file.driver", Value.Str "file"
-            "file.filename", Value.Str name
-        ]
+    and private headerBacking context (hold: ImageHold) =
+        match context.Common.World.Inodes.TryFind hold.Inode with
+        | Some { Format = Format.Qcow2({ BackingFile = Some name } as header) } ->
+            [
+                "driver", Value.Str(Option.defaultValue "raw" header.BackingFormat)
+                "file.driver", Value.Str "file"
+                "file.filename", Value.Str name
+            ]
+            |> Map.ofList
+            |> Source.Inline
+            |> Some
+        | _ -> None
 
     /// Neither form of the options keeps what belongs to a child.
     and private forgetChildren (state: State) (id: int) =

@@ -7,6 +7,9 @@ module LegacyOptions =
     /// The switches that are always present in the effective options.
     let switches = [ "cache.direct"; "cache.no-flush"; "read-only"; "auto-read-only" ]
 
+    /// All of them off, for what nobody said.
+    let switchesOff = switches |> List.map (fun key -> key, Value.Bool false) |> Map.ofList
+
     let rec private flattenInto (path: string) (flat: Map<string, Value>) (value: Value) =
         let under key = if path = "" then key else path + "." + key
 
@@ -82,21 +85,6 @@ module LegacyOptions =
             |> take [ "read-only"; "auto-read-only" ]
             |> orElse "discard" (Value.Str "unmap")
 
-    /// The order in which QEMU's dictionary visits its keys: by bucket of a hash of the name
-    /// (BLK-REOPEN-016). Keys of one bucket are visited newest first, which no script of ours
-    /// meets; they are ordered by name here.
-    let bucket (key: string) : uint32 =
-        let bytes = System.Text.Encoding.UTF8.GetBytes key
-
-        let mixed =
-            bytes
-            |> Array.indexed
-            |> Array.fold
-                (fun value (i, b) -> value + (uint32 b <<< (i * 5 % 24)))
-                (0x238F13AFu * uint32 bytes.Length)
-
-        (1103515243u * mixed + 12345u) % 512u
-
-    /// The options in that order.
+    /// The options in the order of QEMU's dictionary (BLK-REOPEN-016).
     let inHashOrder (options: Map<string, Value>) : (string * Value) list =
-        options |> Map.toList |> List.sortBy (fun (key, _) -> struct (bucket key, key))
+        options |> Map.toList |> List.sortBy (fun (key, _) -> struct (QemuOrder.bucket key, key))

@@ -6,7 +6,7 @@ namespace Ashlar.Reference.Block
 module LegacyOracle =
     open LegacyPermissions
 
-    let private refuse requirement text = Error(Refusal.generic requirement text)
+    let private refuse context rule node text = Error(Rule.refuse context.Common rule node text)
 
     let private exportShared = Perm.CR ||| Perm.W ||| Perm.WU
 
@@ -32,7 +32,7 @@ module LegacyOracle =
         let flat = LegacyOptions.flatten options
 
         if (LegacyOptions.text "node-name" flat).IsNone then
-            refuse "BLK-OPEN-002" "'node-name' must be specified for the root node"
+            refuse context (Rule.opening 2) "" "'node-name' must be specified for the root node"
         else
             refusable {
                 let! state, id =
@@ -41,35 +41,40 @@ module LegacyOracle =
                 return putNode { state.Nodes[id] with MonitorOwned = true } state
             }
 
-    let private blockdevDel (state: State) name =
+    let private blockdevDel context (state: State) name =
+        let refuse rule text = refuse context rule name text
+
         match Graph.byName state name with
-        | None -> refuse "BLK-GRAPH-015" $"Cannot find node {name}"
+        | None -> refuse (Rule.graph 15) $"Cannot find node {name}"
         | Some node ->
             let parents = Graph.parents state node
             let backs = parents |> List.tryFind (fun e -> Role.has Role.Cow e.Role)
 
             match backs with
             | _ when List.exists isBackend parents ->
-                refuse "BLK-GRAPH-011" $"Node {name} is in use"
+                refuse (Rule.graph 11) $"Node {name} is in use"
             | Some { Parent = Parent.Node p } ->
                 let overlay = state.Nodes[p].Name
 
                 refuse
-                    "BLK-GRAPH-012"
+                    (Rule.graph 12)
                     $"Node '{name}' is busy: node is used as backing hd of '{overlay}'"
             | _ when not node.MonitorOwned ->
-                refuse "BLK-GRAPH-013" $"Node {name} is not owned by the monitor"
-            | _ when not parents.IsEmpty -> refuse "BLK-GRAPH-014" $"Block device {name} is in use"
-            | _ -> Ok(closeUnused (putNode { node with MonitorOwned = false } state) node.Id)
+                refuse (Rule.graph 13) $"Node {name} is not owned by the monitor"
+            | _ when not parents.IsEmpty -> refuse (Rule.graph 14) $"Block device {name} is in use"
+            | _ ->
+                Ok(closeUnused context (putNode { node with MonitorOwned = false } state) node.Id)
 
     let private nbdServerAdd context (state: State) device name writable =
+        let refuse text = refuse context (Rule.export 10) name text
+
         if not state.NbdServer then
-            refuse "BLK-EXPORT-010" "NBD server not running"
+            refuse "NBD server not running"
         elif state.Exports |> List.exists (fun e -> e.Name = name) then
-            refuse "BLK-EXPORT-010" $"NBD server already has export named '{name}'"
+            refuse $"NBD server already has export named '{name}'"
         else
             refusable {
-                let! node = LegacyOpen.lookup state device
+                let! node = LegacyOpen.lookup context state device
                 let writable = writable && node.Writable
                 let perm = if writable then Perm.CR ||| Perm.W else Perm.CR
                 let! state, backend = addBackend context state "" node.Id perm exportShared
@@ -79,24 +84,19 @@ module LegacyOracle =
                 return { state with Exports = export :: state.Exports }
             }
 
-    let private nbdServerRemove (state: State) name =
+    let private nbdServerRemove context (state: State) name =
         match state.Exports |> List.tryFind (fun e -> e.Name = name) with
-        | None -> refuse "BLK-EXPORT-010" $"Export '{name}' is not found"
+        | None -> refuse context (Rule.export 10) name $"Export '{name}' is not found"
         | Some export ->
             let rest = state.Exports |> List.filter (fun e -> e.Name <> name)
-            Ok(detach { state with Exports = rest } state.Backends[export.Backend].Root)
-
-    let private backendNamed (state: State) name =
-        match state.Backends.Values |> Seq.tryFind (fun b -> b.Name = name) with
-        | Some backend -> Ok backend
-        | None -> Error(Refusal.deviceNotFound "BLK-PERM-050" $"Device '{name}' not found")
+            Ok(detach context { state with Exports = rest } state.Backends[export.Backend].Root)
 
     let private backendAttach context (state: State) name nodeName perm shared =
         refusable {
-            let! node = LegacyOpen.lookup state nodeName
+            let! node = LegacyOpen.lookup context state nodeName
 
-            if state.Backends.Values |> Seq.exists (fun b -> b.Name = name) then
-                return! refuse "BLK-PERM-050" $"Device with id '{name}' already exists"
+            if (Graph.backend state name).IsSome then
+                return! refuse context (Rule.perm 50) name $"Device with id '{name}' already exists"
             else
                 let! state, _ = addBackend context state name node.Id perm shared
                 return state
@@ -104,7 +104,7 @@ module LegacyOracle =
 
     let private backendSet context (state: State) name perm shared =
         refusable {
-            let! backend = backendNamed state name
+            let! backend = Exports.findBackend context.Common state name
             let edge = state.Edges[backend.Root]
             let! state = checkUser context state edge.Child perm shared [ edge.Id ]
             let edge = { edge with Perm = perm; Shared = shared }
@@ -127,53 +127,50 @@ module LegacyOracle =
         }
 
         refusable {
-            let! node = LegacyOpen.lookup state name |> Result.mapError plain
-            let! request = LegacyReopen.parse arguments |> Result.mapError plain
+            let! node = LegacyOpen.lookup context state name |> Result.mapError plain
+            let! request = LegacyReopen.parse context arguments |> Result.mapError plain
 
             let! state, user =
                 addBackend context state "" node.Id Perm.None Perm.All |> Result.mapError plain
 
             let! state = LegacyReopen.reopen context state node.Id request
-            return detach state user.Root
+            return detach context state user.Root
         }
 
     /// What the human monitor prints; QMP reports the first line only.
     let private firstLine (refusal: Refusal) = { refusal with Text = refusal.Text.Split('\n')[0] }
 
-    let private notYet command =
-        Error {
-            Requirement = "BLK-OPEN-001"
-            Class = "CommandNotFound"
-            Text = $"The command {command} has not been found"
-        }
-
-    /// The state after a command, or its refusal and the state that stays.
-    let step (profile: Profile) (world: World) (state: State) (command: Command) =
-        let context = { Profile = profile; World = world; After = Map.empty }
+    /// The state after a command, or its refusal and the state that stays; nothing for a command
+    /// that these profiles do not know (BLK-OPEN-031).
+    let step (common: Context) (state: State) (command: Command) =
+        let context = { Common = common; After = Map.empty }
 
         let unchanged result =
             match result with
-            | Ok state -> Ok(), state
-            | Error refusal -> Error(firstLine refusal), state
+            | Ok state -> Some(Ok(), state)
+            | Error refusal -> Some(Error(firstLine refusal), state)
 
         match command with
         | BlockdevAdd options -> unchanged (blockdevAdd context state options)
-        | BlockdevDel name -> unchanged (blockdevDel state name)
+        | BlockdevDel name -> unchanged (blockdevDel context state name)
         | NbdServerStart when state.NbdServer ->
-            unchanged (refuse "BLK-EXPORT-007" "NBD server already running")
+            unchanged (refuse context (Rule.export 7) "" "NBD server already running")
         | NbdServerStart -> unchanged (Ok { state with NbdServer = true })
         | NbdServerAdd(device, name, writable) ->
             unchanged (nbdServerAdd context state device name writable)
-        | NbdServerRemove(name, _) -> unchanged (nbdServerRemove state name)
+        | NbdServerRemove(name, _) -> unchanged (nbdServerRemove context state name)
         | QemuIoReopen(name, arguments) ->
             match qemuIoReopen context state name arguments with
-            | Ok state -> Ok(), state
-            | Error { Refusal = refusal; Lost = ValueNone } -> Error refusal, state
+            | Ok state -> Some(Ok(), state)
+            | Error { Refusal = refusal; Lost = ValueNone } -> Some(Error refusal, state)
             | Error { Refusal = refusal; Lost = ValueSome lost } ->
-                Error refusal, { state with LostFds = lost :: state.LostFds }
+                Some(Error refusal, { state with LostFds = lost :: state.LostFds })
         | BackendAttach(name, node, perm, shared) ->
             unchanged (backendAttach context state name node perm shared)
         | BackendSet(name, perm, shared) -> unchanged (backendSet context state name perm shared)
         | BackendDetach name ->
-            unchanged (backendNamed state name |> Result.map (fun b -> detach state b.Root))
-        | _ -> unchanged (notYet (Command.toQmp command |> fst))
+            unchanged (
+                Exports.findBackend context.Common state name
+                |> Result.map (fun b -> detach context state b.Root)
+            )
+        | _ -> None

@@ -5,8 +5,7 @@ namespace Ashlar.Reference.Block
 
 /// What the legacy rules need beside the state.
 type LegacyContext = {
-    Profile: Profile
-    World: World
+    Common: Context
     /// The nodes of the reopen in progress, and whether each is writable after it.
     After: Map<int, bool>
 }
@@ -22,7 +21,7 @@ type RefusableBuilder() =
 module LegacyPermissions =
     let refusable = RefusableBuilder()
 
-    let private refuse requirement text = Error(Refusal.generic requirement text)
+    let private refuse context rule node text = Error(Rule.refuse context.Common rule node text)
 
     let putNode (node: Node) (state: State) = {
         state with
@@ -34,18 +33,20 @@ module LegacyPermissions =
                     state.Names.Add(node.Name, node.Id)
     }
 
+    let private withHold (node: Node) (hold: FileHold) = { node with Settings = Settings.File hold }
+
     let private putEdge (edge: Edge) (state: State) = {
         state with
             Edges = state.Edges.Add(edge.Id, edge)
     }
 
-    let private writable context (node: Node) =
-        match context.After.TryFind node.Id with
+    let private writable (after: Map<int, bool>) (node: Node) =
+        match after.TryFind node.Id with
         | Some after -> after
         | None -> node.Writable
 
     /// What a parent asks of one child (BLK-PERM-061). The edge is absent while it is being made.
-    let childRule context (node: Node) (edge: Edge voption) (role: Role) (p: Perm) (s: Perm) =
+    let private childRule after (node: Node) (edge: Edge voption) (role: Role) (p: Perm) (s: Perm) =
         let both = Perm.CR ||| Perm.changing
 
         match node.Driver with
@@ -58,13 +59,13 @@ module LegacyPermissions =
             let alsoOthers = if Perm.meets s Perm.W then Perm.changing else Perm.None
             struct (p &&& Perm.CR, alsoOthers ||| Perm.CR ||| Perm.WU)
         | Driver.Qcow2 ->
-            let own = if writable context node then Perm.changing else Perm.None
+            let own = if writable after node then Perm.changing else Perm.None
             struct (p ||| own ||| Perm.CR, Perm.minus s Perm.changing)
         | _ -> struct (p, s)
 
     /// The same, with force-share of the child (BLK-PERM-014).
-    let ruleOf context (node: Node) (child: Node) edge role p s =
-        let struct (perm, shared) = childRule context node edge role p s
+    let ruleOf after (node: Node) (child: Node) edge role p s =
+        let struct (perm, shared) = childRule after node edge role p s
 
         if child.ForceShare then
             struct (perm, Perm.All)
@@ -80,44 +81,16 @@ module LegacyPermissions =
             | Some backend when backend.Name <> "" -> backend.Name
             | _ -> "a block device"
 
-    let private othersLocks context (state: State) (node: Node) (hold: FileHold) =
-        let held (locks: int) (other: Node) =
-            match other.Settings with
-            | Settings.File o when other.Id <> node.Id && o.Inode = hold.Inode ->
-                locks ||| Graph.lockBits o
-            | _ -> locks
-
-        Seq.fold held context.World.Inodes[hold.Inode].ForeignLocks state.Nodes.Values
-
     /// Takes the union of the old and the new lock bytes and tests them (BLK-FILE-011). The hint
     /// after the first line is what tools and the human monitor print.
     let private checkLocks context (state: State) (node: Node) (hold: FileHold) perm shared =
-        let others = othersLocks context state node hold
-        let unshared = Perm.minus Perm.All shared
-
-        let failed (wanted: Perm) (offset: int) (before: string) =
-            Perm.ordered
-            |> Array.tryFind (fun bit ->
-                Perm.meets wanted bit && others &&& (int bit <<< offset) <> 0)
-            |> Option.map (fun bit ->
-                $"Failed to get {before}\"{Perm.text bit}\" lock\n"
-                + $"Is another process using the image [{hold.Path}]?")
-
-        if not hold.Locking then
-            Ok state
-        else
-            match failed perm 4 "" |> Option.orElse (failed unshared 0 "shared ") with
-            | Some text -> refuse "BLK-FILE-011" text
-            | None ->
-                let struct (oldPerm, oldShared) = Graph.cumulative state node
-
-                let hold = {
-                    hold with
-                        LockedPerm = oldPerm ||| perm
-                        LockedShared = oldShared &&& shared
-                }
-
-                Ok(putNode { node with Settings = Settings.File hold } state)
+        match Files.prepareLocks context.Common state node hold (struct (perm, shared)) with
+        | Ok bits ->
+            let hold = { hold with MeanwhileBits = hold.MeanwhileBits ||| bits }
+            Ok { state with Nodes = state.Nodes.Add(node.Id, withHold node hold) }
+        | Error why ->
+            let hint = "\nIs another process using the image [" + hold.Path + "]?"
+            Error { why with Text = why.Text + hint }
 
     let rec private each step state items =
         match items with
@@ -132,8 +105,13 @@ module LegacyPermissions =
     let rec check context (state: State) (id: int) perm shared ignored : Result<State, Refusal> =
         let node = state.Nodes[id]
 
-        if Perm.meets perm Perm.writing && not (writable context node) then
-            refuse "BLK-PERM-006" "Block node is read-only"
+        Rule.say context.Common (Rule.perm 60) node.Name "is checked" (fun () -> [
+            "perm", Perm.text perm
+            "shared", Perm.text shared
+        ])
+
+        if Perm.meets perm Perm.writing && not (writable context.After node) then
+            refuse context (Rule.perm 6) node.Name "Block node is read-only"
         else
             match node.Settings with
             | Settings.File hold -> checkLocks context state node hold perm shared
@@ -142,7 +120,7 @@ module LegacyPermissions =
                     let child = state.Nodes[edge.Child]
 
                     let struct (p, s) =
-                        ruleOf context node child (ValueSome edge) edge.Role perm shared
+                        ruleOf context.After node child (ValueSome edge) edge.Role perm shared
 
                     checkUser context state edge.Child p s (edge.Id :: ignored)
 
@@ -171,14 +149,11 @@ module LegacyPermissions =
             Graph.parents state node |> List.filter (fun e -> not (List.contains e.Id ignored))
 
         match List.tryPick conflict others with
-        | Some text -> refuse "BLK-PERM-062" text
+        | Some text -> refuse context (Rule.perm 62) node.Name text
         | None ->
             let perm = others |> List.fold (fun p e -> p ||| e.Perm) perm
             let shared = others |> List.fold (fun s e -> s &&& e.Shared) shared
             check context state id perm shared ignored
-
-    /// No reopen in progress: flags as they are.
-    let private now = { Profile = Profile.qemu31; World = World.empty; After = Map.empty }
 
     /// Makes a checked pair so, on the node and on everything below it (BLK-PERM-060).
     let rec set (state: State) (id: int) perm shared : State =
@@ -186,13 +161,15 @@ module LegacyPermissions =
 
         match node.Settings with
         | Settings.File hold ->
-            let hold = { hold with LockedPerm = perm; LockedShared = shared }
-            putNode { node with Settings = Settings.File hold } state
+            putNode (withHold node (Files.committed hold (struct (perm, shared)))) state
         | _ ->
             let setChild (state: State) (id: int) =
                 let edge = state.Edges[id]
                 let child = state.Nodes[edge.Child]
-                let struct (p, s) = ruleOf now node child (ValueSome edge) edge.Role perm shared
+
+                let struct (p, s) =
+                    ruleOf Map.empty node child (ValueSome edge) edge.Role perm shared
+
                 let state = putEdge { edge with Perm = p; Shared = s } state
                 let struct (p, s) = Graph.cumulative state child
                 set state child.Id p s
@@ -208,6 +185,7 @@ module LegacyPermissions =
     let attachUser context (state: State) parent (child: int) name role perm shared =
         refusable {
             let! state = checkUser context state child perm shared []
+            Rule.touch context.Common (Rule.perm 63)
 
             let edge = {
                 Id = state.NextEdge
@@ -234,7 +212,7 @@ module LegacyPermissions =
         refusable {
             let node = state.Nodes[parent]
             let struct (p, s) = Graph.cumulative state node
-            let struct (p, s) = ruleOf context node state.Nodes[child] ValueNone role p s
+            let struct (p, s) = ruleOf context.After node state.Nodes[child] ValueNone role p s
             let! state, edge = attachUser context state (Parent.Node parent) child name role p s
             let node = state.Nodes[parent]
             return putNode { node with Children = edge :: node.Children } state
@@ -257,7 +235,7 @@ module LegacyPermissions =
 
     /// Takes an edge away, loosens what was below it, and closes what has no user left, the
     /// backing child before the others (BLK-PERM-041, BLK-GRAPH-004).
-    let rec detach (state: State) (id: int) : State =
+    let rec detach (context: LegacyContext) (state: State) (id: int) : State =
         let edge = state.Edges[id]
         let state = disown edge state
         let child = state.Nodes[edge.Child]
@@ -275,11 +253,12 @@ module LegacyPermissions =
                     Edges = state.Edges.Remove id
             }
 
+        Rule.touch context.Common (Rule.perm 63)
         let state = settle state edge.Child
-        closeUnused state edge.Child
+        closeUnused context state edge.Child
 
     /// Closes a node that has neither a parent nor the monitor as owner.
-    and closeUnused (state: State) (id: int) : State =
+    and closeUnused (context: LegacyContext) (state: State) (id: int) : State =
         let node = state.Nodes[id]
 
         if node.MonitorOwned || not node.Parents.IsEmpty then
@@ -288,7 +267,7 @@ module LegacyPermissions =
             let backing, others =
                 Graph.children state node |> List.partition (fun e -> Role.has Role.Cow e.Role)
 
-            let state = backing @ others |> List.fold (fun s e -> detach s e.Id) state
+            let state = backing @ others |> List.fold (fun s e -> detach context s e.Id) state
 
             {
                 state with

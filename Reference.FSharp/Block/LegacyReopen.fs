@@ -24,7 +24,8 @@ module LegacyReopen =
 
     let private failure refusal = { Refusal = refusal; Lost = ValueNone }
 
-    let private refuse requirement text = Error(failure (Refusal.generic requirement text))
+    let private refuse context rule node text =
+        Error(failure (Rule.refuse context.Common rule node text))
 
     /// What `reopen` was told: whether it says read-write or read-only, and options.
     type Request = { Writable: bool voption; Options: Map<string, Value> }
@@ -37,8 +38,8 @@ module LegacyReopen =
         | _ -> text, Value.Str "on"
 
     /// The arguments of `reopen` taken apart (BLK-REOPEN-030).
-    let parse (arguments: string) : Result<Request, Refusal> =
-        let twice = Refusal.generic "BLK-REOPEN-030" "Only one -r/-w option may be given"
+    let parse context (arguments: string) : Result<Request, Refusal> =
+        let refuse text = Error(Rule.refuse context.Common (Rule.reopen 30) "" text)
 
         let words =
             arguments.Split(' ', System.StringSplitOptions.RemoveEmptyEntries) |> List.ofArray
@@ -46,7 +47,8 @@ module LegacyReopen =
         let rec read request words =
             match words with
             | [] -> Ok request
-            | ("-r" | "-w") :: _ when request.Writable.IsSome -> Error twice
+            | ("-r" | "-w") :: _ when request.Writable.IsSome ->
+                refuse "Only one -r/-w option may be given"
             | ("-r" | "-w" as word) :: rest ->
                 read { request with Writable = ValueSome((word = "-w")) } rest
             | "-o" :: given :: rest ->
@@ -57,11 +59,11 @@ module LegacyReopen =
                         request.Options
 
                 read { request with Options = options } rest
-            | word :: _ -> Error(Refusal.generic "BLK-REOPEN-030" $"Unknown argument '{word}'")
+            | word :: _ -> refuse $"Unknown argument '{word}'"
 
         read { Writable = ValueNone; Options = Map.empty } words
 
-    let private isParsedOnly context = context.Profile.AutoReadOnly = AutoReadOnly.Parsed
+    let private isParsedOnly context = context.Common.Profile.AutoReadOnly = AutoReadOnly.Parsed
 
     /// The flag after a reopen. At e35bdc123a an option turned off did not clear it (BLK-RO-030).
     let private autoAfter context options before =
@@ -91,12 +93,9 @@ module LegacyReopen =
             | From.Command writable ->
                 given
                 |> LegacyOptions.complete (
-                    Map.ofList [
-                        "cache.direct", Value.Bool false
-                        "cache.no-flush", Value.Bool false
-                        "read-only", Value.Bool(not writable)
-                        "auto-read-only", Value.Bool node.AutoReadOnly
-                    ]
+                    LegacyOptions.switchesOff
+                        .Add("read-only", Value.Bool(not writable))
+                        .Add("auto-read-only", Value.Bool node.AutoReadOnly)
                 )
 
         let oldExplicit =
@@ -164,7 +163,7 @@ module LegacyReopen =
                 let parent = state.Nodes[entry.Node]
 
                 ruleOf
-                    context
+                    context.After
                     parent
                     state.Nodes[id]
                     (ValueSome edge)
@@ -182,21 +181,32 @@ module LegacyReopen =
     let private prepareDriver context (state: State) (entry: Entry) (options: Map<string, Value>) =
         let node = state.Nodes[entry.Node]
 
+        let common = context.Common
+
+        let orRefused refusal ready =
+            match refusal with
+            | ValueSome why -> Error(failure why)
+            | ValueNone -> Ok ready
+
         match node.Settings with
         | Settings.CopyOnRead
         | Settings.Nbd _
         | Settings.Quorum _ ->
             refuse
-                "BLK-REOPEN-011"
+                context
+                (Rule.reopen 11)
+                node.Name
                 ($"Block format '{Graph.driverName node.Driver}' used by node '{node.Name}' "
                  + "does not support reopening files")
         | Settings.File hold when hold.WritableFd <> entry.Writable ->
-            match LegacyOpen.refusalOfOpen context.World hold.Path entry.Writable with
-            | Some text -> refuse "BLK-FILE-003" $"Could not reopen file: {text}"
-            | None ->
+            match Files.openPath common.World hold.Path entry.Writable with
+            | Error errno ->
+                let text = "Could not reopen file: " + Files.text errno
+                refuse context (Rule.file 30) node.Name text
+            | Ok inode ->
                 let hold = {
                     hold with
-                        Inode = context.World.Paths[hold.Path]
+                        Inode = inode
                         ReadOnlyFd = not entry.Writable
                         WritableFd = entry.Writable
                         BelievedWritable = entry.Writable
@@ -204,21 +214,21 @@ module LegacyReopen =
 
                 Ok(Settings.File hold, options)
         | Settings.Raw _ ->
-            let available =
-                match LegacyOpen.primary state node with
-                | Some edge -> LegacyOpen.length context.World state state.Nodes[edge.Child]
-                | None -> 0L
+            let offset = LegacyOptions.number "offset" options |> Option.defaultValue 0L
+            let size = LegacyOptions.number "size" options |> Option.toValueOption
 
-            LegacyOpen.rawWindow available options
-            |> Result.mapError failure
-            |> Result.map (fun settings -> settings, options.Remove("offset").Remove("size"))
+            let refusal =
+                match LegacyOpen.primary state node with
+                | Some edge -> OpenTests.rawBounds common state node.Name edge.Child offset size
+                | None -> ValueNone
+
+            orRefused refusal (Settings.Raw(offset, size), options.Remove("offset").Remove("size"))
         | Settings.Throttle _ ->
             let group = LegacyOptions.text "throttle-group" options |> Option.defaultValue ""
 
-            if context.World.ThrottleGroups.Contains group then
-                Ok(Settings.Throttle group, options.Remove "throttle-group")
-            else
-                refuse "BLK-OPEN-013" $"Throttle group '{group}' does not exist"
+            orRefused
+                (OpenTests.groupRefusal common node.Name group)
+                (Settings.Throttle group, options.Remove "throttle-group")
         | settings -> Ok(settings, options)
 
     /// The first option, in the dictionary's order, that is neither as before nor a reference to
@@ -264,7 +274,9 @@ module LegacyReopen =
 
         let rest settings options =
             match changedOption state node options with
-            | Some key -> refuse "BLK-REOPEN-016" $"Cannot change the option '{key}'"
+            | Some key ->
+                let text = $"Cannot change the option '{key}'"
+                refuse context (Rule.reopen 32) node.Name text
             | None ->
                 check context state entry.Node perm shared []
                 |> Result.mapError failure
@@ -295,6 +307,7 @@ module LegacyReopen =
                     after with
                         LockedPerm = now.LockedPerm
                         LockedShared = now.LockedShared
+                        MeanwhileBits = now.MeanwhileBits
                 }
 
                 Settings.File locked
@@ -321,6 +334,8 @@ module LegacyReopen =
     let reopen context (state: State) (id: int) (request: Request) : Result<State, Failure> =
         let node = state.Nodes[id]
         let writable = request.Writable |> ValueOption.defaultValue node.Writable
+        Rule.touch context.Common (Rule.reopen 31)
+        Rule.touch context.Common (Rule.reopen 33)
         let queue = queueNode context state [] id (From.Command writable) request.Options
 
         let prepareNext prepared (entry: Entry) =

@@ -85,10 +85,16 @@ module Oracle =
         | NbdServerRemove _
         | QemuIoReopen _ -> unknown context state
 
-    /// Profiles of the recursive permission update have an oracle of their own.
+    /// Profiles of the recursive permission update have commands of their own (BLK-OPEN-031).
     let private legacy (context: Context) (state: State) (command: Command) =
-        let result, state = LegacyOracle.step context.Profile context.World state command
-        outcome context.World state (Result.map (fun () -> Done) result)
+        match command with
+        | Request(backend, asked) -> request context state backend asked
+        | Move move -> outcome (World.apply move context.World) state (Ok Done)
+        | _ ->
+            match LegacyOracle.step context state command with
+            | Some(result, state) ->
+                outcome context.World state (Result.map (fun () -> Done) result)
+            | None -> unknown context state
 
     /// The next row of answers to go through, if there is one.
     let private nextAnswers (asked: ResizeArray<bool>) =
@@ -105,7 +111,10 @@ module Oracle =
         let rec under answers found =
             let context = { context with Answers = answers; Asked = ResizeArray(0) }
 
-            let outcome = perform context state command
+            let outcome =
+                match context.Profile.PermissionUpdate with
+                | PermissionUpdate.Transactional -> perform context state command
+                | PermissionUpdate.Recursive -> legacy context state command
 
             match context.Asked.Count with
             | 0 -> [ outcome ]
@@ -114,11 +123,7 @@ module Oracle =
                 | Some answers -> under answers (outcome :: found)
                 | None -> List.rev (outcome :: found)
 
-        match context.Profile.PermissionUpdate, command with
-        | PermissionUpdate.Recursive, command when not command.IsMove -> [
-            legacy context state command
-          ]
-        | _ -> under [] []
+        under [] []
 
     let private context profile world touched steps = {
         Profile = profile

@@ -21,8 +21,9 @@ module ReadOnly =
         | Descriptors.Two ->
             flags.Writable
             && (not flags.AutoReadOnly || profile.AutoReadOnly <> AutoReadOnly.Dynamic || writers)
+        | Descriptors.Kept -> flags.Writable
         // read-only=on does not count while auto-read-only is on (DD-RESIZE-RO)
-        | _ -> if flags.AutoReadOnly then writers else flags.Writable
+        | Descriptors.ReplacedByName -> if flags.AutoReadOnly then writers else flags.Writable
 
     /// Whether the static policy turns a refusal into a read-only node (BLK-RO-015).
     let degrades (profile: Profile) (flags: Flags) (errno: Errno) : bool =

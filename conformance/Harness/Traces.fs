@@ -58,6 +58,10 @@ let private items value =
     | Value.List items -> items
     | _ -> fault "a list was expected"
 
+/// A qcow2 image of a mebibyte as qemu-img makes it: three clusters and one first-level entry. No
+/// step of a trace writes guest data, so it stays that long.
+let private emptyImageBytes = 3L * 65536L + 8L
+
 /// `0644 owner`: the process's user owns the file; `0444 other`: another user; `missing`: no file.
 let private addFile (world: World) (name: string, file: Value) =
     let size =
@@ -77,6 +81,7 @@ let private addFile (world: World) (name: string, file: Value) =
 
         let inode = {
             World.plainFile format size with
+                HostBytes = (if format.IsRaw then -1L else emptyImageBytes)
                 Mode = Convert.ToInt32(mode, 8)
                 Owned = (owner = "owner")
         }

@@ -57,20 +57,38 @@ let private holds (state: State) =
         | Settings.File hold -> Some hold
         | _ -> None)
 
-let private files (state: State) : ObservedFile list =
-    holds state
-    |> Seq.groupBy _.Inode
-    |> Seq.map (fun (inode, all) ->
-        let count which = all |> Seq.filter which |> Seq.length
+/// The descriptors of a hold, each by whether it is writable.
+let private descriptors (hold: FileHold) = [
+    if hold.ReadOnlyFd then
+        false
+    if hold.WritableFd then
+        true
+    match hold.LockFdWritable with
+    | ValueSome writable -> writable
+    | ValueNone -> ()
+]
 
-        {
-            Inode = inode
-            ReadOnlyDescriptors = count _.ReadOnlyFd
-            WritableDescriptors = count _.WritableFd
-            Locks = all |> Seq.fold (fun bits hold -> bits ||| Graph.lockBits hold) 0
-        })
-    |> Seq.sortBy _.Inode
-    |> List.ofSeq
+let private files (state: State) : ObservedFile list =
+    let all = List.ofSeq (holds state)
+
+    let opened =
+        (all |> List.collect (fun hold -> descriptors hold |> List.map (fun w -> hold.Inode, w)))
+        @ (state.LostFds |> List.map (fun (struct (inode, writable)) -> inode, writable))
+
+    let locks inode =
+        all
+        |> List.filter (fun hold -> hold.Inode = inode)
+        |> List.fold (fun bits hold -> bits ||| Graph.lockBits hold) 0
+
+    opened
+    |> List.groupBy fst
+    |> List.map (fun (inode, modes) -> {
+        Inode = inode
+        ReadOnlyDescriptors = modes |> List.filter (snd >> not) |> List.length
+        WritableDescriptors = modes |> List.filter snd |> List.length
+        Locks = locks inode
+    })
+    |> List.sortBy _.Inode
 
 let private exports (state: State) =
     state.Exports
