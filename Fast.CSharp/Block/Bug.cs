@@ -151,8 +151,8 @@ public enum Bug
     [PlantedBug("A reopen is tested with the flags from before it.")]
     ReadOnlyTestUsesOldFlags,
 
-    [PlantedBug("A refresh looks only at the first two nodes of its order.")]
-    RefreshStopsAfterFirstNode,
+    [PlantedBug("A refresh tests only the first two nodes that it should.")]
+    RefreshStopsAfterTwoNodes,
 
     [PlantedBug("A reopen does not take the new read-only flag over.")]
     ReopenForgetsFlags,

@@ -20,11 +20,19 @@ public abstract class FilterDriver
         : base(descriptor) { }
 
     /// <inheritdoc/>
-    public override long LengthBytes => Node.File!.Child.LengthBytes;
+    public override long LengthBytes => Node.File?.Child.LengthBytes ?? 0;
 
     /// <inheritdoc/>
-    public virtual ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer) =>
-        Node.File!.ReadAsync(offsetBytes, buffer);
+    public virtual ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer)
+    {
+        if (Node.File is BlockEdge file)
+        {
+            return file.ReadAsync(offsetBytes, buffer);
+        }
+        // blkdebug has its name before its child, so what it opens can refer to it (BLK-OPEN-026).
+        buffer.Span.Clear();
+        return default;
+    }
 
     /// <inheritdoc/>
     public ValueTask<BlockError?> WriteAsync(
@@ -46,5 +54,5 @@ public abstract class FilterDriver
 
     /// <inheritdoc/>
     public ValueTask<BlockError?> OwnAsync(long offsetBytes, long lengthBytes) =>
-        Node.File!.OwnAsync(offsetBytes, lengthBytes);
+        Node.File is BlockEdge file ? file.OwnAsync(offsetBytes, lengthBytes) : default;
 }

@@ -16,6 +16,12 @@ public sealed partial class QuorumDriver : IBlockReader, IBlockWriter, IZeroWrit
     public async ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer)
     {
         BlockEdge[] children = _children;
+        if (children.Length == 0)
+        {
+            // The node is still opening its children, and one of them refers to it (BLK-OPEN-026).
+            buffer.Span.Clear();
+            return null;
+        }
         if (IsFifo)
         {
             return await ReadFirstAsync(children, offsetBytes, buffer).ConfigureAwait(false);

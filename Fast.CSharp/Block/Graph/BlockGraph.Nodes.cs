@@ -23,10 +23,19 @@ public sealed partial class BlockGraph
             );
         }
         Transaction.Begin();
-        error = Opener.OpenRoot(definition, out BlockNode? node);
-        if (error is null)
+        try
         {
-            Transaction.SetMonitorOwned(node!, true);
+            error = Opener.OpenRoot(definition, out BlockNode? node);
+            if (error is null)
+            {
+                Transaction.SetMonitorOwned(node!, true);
+            }
+        }
+        catch
+        {
+            // An embedder's connector may throw; the graph must not be left half-way.
+            Transaction.Abort();
+            throw;
         }
         return Transaction.Finish(error);
     }
@@ -150,9 +159,8 @@ public sealed partial class BlockGraph
     {
         Opener.LinkProvisionally(overlay, node, OptionSchema.Backing, ChildRoles.Cow);
         // What is below the overlay keeps the old node, or there would be a loop.
-        Transaction.StartRefresh();
-        Transaction.AddRefreshRoot(overlay);
-        long below = WalkCounter;
+        Walk.Start();
+        Walk.Add(overlay);
         BlockEdge? edge = node.FirstParent;
         while (edge is not null)
         {
@@ -161,7 +169,7 @@ public sealed partial class BlockGraph
             {
                 break;
             }
-            if (edge.ParentNode is null || edge.ParentNode.VisitedIn != below)
+            if (edge.ParentNode is null || !Walk.Met(edge.ParentNode))
             {
                 Transaction.Move(edge, overlay);
             }

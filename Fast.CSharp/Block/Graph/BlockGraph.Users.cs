@@ -256,7 +256,7 @@ public sealed partial class BlockGraph
         {
             Closer.Release(node);
         }
-        else if (!Planted.Is(Bug.DetachDoesNotRefresh))
+        else
         {
             Closer.Loosen(node);
         }

@@ -77,12 +77,21 @@ public sealed partial class BlockGraph : IDisposable
     public void Dispose()
     {
         // Parents first, so that what they hold back still finds its children.
-        Transaction.StartRefresh();
-        for (int index = 0; index < NodeCount; index++)
+        Walk.Start();
+        foreach (BlockNode node in Nodes)
         {
-            Transaction.AddRefreshRoot(_nodes[index]);
+            Walk.Add(node);
         }
-        Transaction.CloseAllInOrder();
+        ReadOnlySpan<BlockNode> left = Walk.Left;
+        for (int index = left.Length - 1; index >= 0; index--)
+        {
+            _ = left[index].Driver.WriteBack();
+        }
+        foreach (BlockNode node in left)
+        {
+            node.Driver.Close();
+        }
+        Walk.Start();
         Array.Clear(_nodes);
         Array.Clear(_backends);
         NodeCount = 0;
@@ -165,9 +174,13 @@ public sealed partial class BlockGraph : IDisposable
     /// </summary>
     internal void EndInheritance(BlockNode parent, BlockEdge edge)
     {
-        Transaction.StartRefresh();
-        Transaction.AddRefreshRoot(edge.ChildNode);
-        foreach (BlockNode node in Transaction.TakeOrder())
+        if (parent.InheritorCount == 0)
+        {
+            return;
+        }
+        Walk.Start();
+        Walk.Add(edge.ChildNode);
+        foreach (BlockNode node in Walk.Left)
         {
             if (ReferenceEquals(node.InheritsFrom, parent) && !HasOtherEdge(parent, node, edge))
             {

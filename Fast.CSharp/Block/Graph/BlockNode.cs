@@ -6,6 +6,8 @@ namespace Ashlar.Block;
 /// <summary>One node. Owned by its graph; seen from outside it is read-only.</summary>
 public sealed partial class BlockNode
 {
+    private BlockNode? _inheritsFrom;
+
     internal BlockNode(BlockGraph graph, BlockDriver driver)
     {
         Graph = graph;
@@ -55,7 +57,27 @@ public sealed partial class BlockNode
     public bool IsMonitorOwned { get; internal set; }
 
     /// <summary>The node this one was opened inline for, or null (BLK-GRAPH-005).</summary>
-    public BlockNode? InheritsFrom { get; internal set; }
+    public BlockNode? InheritsFrom
+    {
+        get => _inheritsFrom;
+        internal set
+        {
+            if (_inheritsFrom is not null)
+            {
+                _inheritsFrom.InheritorCount--;
+            }
+            _inheritsFrom = value;
+            if (value is not null)
+            {
+                value.InheritorCount++;
+            }
+        }
+    }
+
+    /// <summary>
+    /// How many nodes inherit from this one. A refused open does not count down; its parent goes with it.
+    /// </summary>
+    internal int InheritorCount { get; private set; }
 
     /// <summary>What the user said (BLK-REOPEN-006).</summary>
     internal OptionSet Explicit;

@@ -16,9 +16,6 @@ internal sealed partial class GraphTransaction
         Touch(edge.ChildNode);
     }
 
-    /// <summary>Marks a node: the next refresh tests it (its users or flags changed).</summary>
-    public void Touch(BlockNode node) => node.TouchedIn = Serial;
-
     /// <summary>Links a new edge at the head of both lists (BLK-GRAPH-006).</summary>
     public void Link(BlockEdge edge)
     {
@@ -61,7 +58,10 @@ internal sealed partial class GraphTransaction
         }
         Note(Step.UnlinkedFromParents, edge, edge.PreviousInParents);
         edge.RemoveFromParents();
-        Touch(edge.ChildNode);
+        if (!Planted.Is(Bug.DetachDoesNotRefresh) || edge.ParentBackend is null)
+        {
+            Touch(edge.ChildNode);
+        }
     }
 
     /// <summary>

@@ -1,5 +1,5 @@
-// The permission refresh: a walk that orders the reachable nodes parents first, then one pass over those
-// that something changed for. Iterative, linear in the subtree, without allocation in the steady state.
+// The permission refresh: nodes for which something changed are tested, parents first, and hand changes
+// on to their children. Iterative, at most linear in the subtree, without allocation in the steady state.
 // Spec: spec/block/permissions.md (BLK-PERM-002 to -007, -030 to -034).
 using System;
 using System.Diagnostics;
@@ -8,11 +8,25 @@ namespace Ashlar.Block;
 
 internal sealed partial class GraphTransaction
 {
-    private BlockNode[] _order = new BlockNode[32];
-    private BlockNode[] _stack = new BlockNode[32];
-    private BlockEdge?[] _next = new BlockEdge?[32];
-    private int _orderCount;
-    private long _walk;
+    private BlockNode[] _roots = new BlockNode[8];
+    private BlockNode[] _touched = new BlockNode[16];
+    private int _rootCount;
+    private int _touchedCount;
+
+    /// <summary>Marks a node: the next refresh tests it (its users or flags changed).</summary>
+    public void Touch(BlockNode node)
+    {
+        if (node.TouchedIn == Serial)
+        {
+            return;
+        }
+        node.TouchedIn = Serial;
+        if (_touchedCount == _touched.Length)
+        {
+            Array.Resize(ref _touched, _touchedCount * 2);
+        }
+        _touched[_touchedCount++] = node;
+    }
 
     /// <summary>
     /// Refreshes the subtree of one root (BLK-PERM-030). Null, or the first refusal; after a refusal the
@@ -26,74 +40,50 @@ internal sealed partial class GraphTransaction
     }
 
     /// <summary>A refresh of several roots: start, add each in its order, run.</summary>
-    public void StartRefresh()
+    public void StartRefresh() => _rootCount = 0;
+
+    /// <summary>Adds a root; every node touched before must be below some root.</summary>
+    public void AddRefreshRoot(BlockNode root)
     {
-        _orderCount = 0;
-        _walk = ++_graph.WalkCounter;
+        if (_rootCount == _roots.Length)
+        {
+            Array.Resize(ref _roots, _rootCount * 2);
+        }
+        _roots[_rootCount++] = root;
     }
 
     /// <summary>
-    /// Adds a root: depth first, children in list order, a node is left after its children. Read
-    /// backwards, the order of leaving has parents before children (BLK-PERM-030).
+    /// Tests and recomputes in the order of BLK-PERM-030; the first refusal ends it (BLK-PERM-031). What
+    /// nobody touched satisfies every test already (BLK-PERM-033), so only touched nodes are visited,
+    /// and the order among nodes matters only once two of them wait at a time.
     /// </summary>
-    public void AddRefreshRoot(BlockNode root)
-    {
-        if (root.VisitedIn == _walk)
-        {
-            return;
-        }
-        root.VisitedIn = _walk;
-        int depth = 0;
-        _stack[0] = root;
-        _next[0] = root.FirstChild;
-        while (depth >= 0)
-        {
-            BlockEdge? edge = _next[depth];
-            if (edge is null)
-            {
-                Leave(_stack[depth--]);
-                continue;
-            }
-            _next[depth] = edge.NextInChildren;
-            BlockNode child = edge.ChildNode;
-            if (child.VisitedIn == _walk)
-            {
-                continue;
-            }
-            child.VisitedIn = _walk;
-            if (++depth == _stack.Length)
-            {
-                Array.Resize(ref _stack, depth * 2);
-                Array.Resize(ref _next, depth * 2);
-            }
-            _stack[depth] = child;
-            _next[depth] = child.FirstChild;
-        }
-    }
-
-    /// <summary>Tests and recomputes in order; the first refusal ends it (BLK-PERM-031).</summary>
     public BlockError? RunRefresh()
     {
         BlockError? error = null;
-        for (int index = _orderCount - 1; index >= 0 && error is null; index--)
+        int visited = 0;
+        while (_touchedCount == 1 && error is null)
         {
-            BlockNode node = _order[index];
-            if (node.TouchedIn == Serial)
+            BlockNode node = _touched[0];
+            _touchedCount = 0;
+            node.TouchedIn = 0;
+            error = RefreshNode(node);
+            if (Planted.Is(Bug.RefreshStopsAfterTwoNodes) && ++visited == 2)
             {
-                // What nobody touched satisfies every test already (BLK-PERM-033), so it is passed over.
-                node.TouchedIn = 0;
-                error = RefreshNode(node);
-            }
-            if (Planted.Is(Bug.RefreshStopsAfterFirstNode) && index < _orderCount - 1)
-            {
-                break;
+                _touchedCount = 0;
             }
         }
-        Array.Clear(_order, 0, _orderCount);
+        if (_touchedCount > 1)
+        {
+            error = RefreshInOrder();
+        }
+        Array.Clear(_roots, 0, _rootCount);
+        ForgetTouched(error is not null);
         return error;
     }
 
-    /// <summary>A refresh that only lowers perm or raises shared: it cannot fail (BLK-PERM-034).</summary>
+    /// <summary>
+    /// A refresh that only lowers perm or raises shared: it cannot fail (BLK-PERM-034).
+    /// </summary>
     public void RunLooseningRefresh()
     {
         BlockError? error = RunRefresh();
@@ -103,30 +93,49 @@ internal sealed partial class GraphTransaction
         }
     }
 
-    /// <summary>The nodes walked since <see cref="StartRefresh"/>, children before parents.</summary>
-    public ReadOnlySpan<BlockNode> TakeOrder() => _order.AsSpan(0, _orderCount);
-
-    /// <summary>The end of a graph: every node walked is written back, then closed.</summary>
-    public void CloseAllInOrder()
+    private BlockError? RefreshInOrder()
     {
-        for (int index = _orderCount - 1; index >= 0; index--)
+        GraphWalk walk = _graph.Walk;
+        walk.Start();
+        for (int index = 0; index < _rootCount; index++)
         {
-            _ = _order[index].Driver.WriteBack();
+            walk.Add(_roots[index]);
         }
-        for (int index = _orderCount - 1; index >= 0; index--)
+        ReadOnlySpan<BlockNode> left = walk.Left;
+        int visited = 0;
+        for (int index = left.Length - 1; index >= 0; index--)
         {
-            _order[index].Driver.Close();
+            BlockNode node = left[index];
+            if (node.TouchedIn != Serial)
+            {
+                continue;
+            }
+            node.TouchedIn = 0;
+            BlockError? error = RefreshNode(node);
+            if (error is not null)
+            {
+                return error;
+            }
+            if (Planted.Is(Bug.RefreshStopsAfterTwoNodes) && ++visited == 2)
+            {
+                break;
+            }
         }
-        Array.Clear(_order, 0, _orderCount);
+        return null;
     }
 
-    private void Leave(BlockNode node)
+    private void ForgetTouched(bool isRefused)
     {
-        if (_orderCount == _order.Length)
+        for (int index = 0; index < _touchedCount; index++)
         {
-            Array.Resize(ref _order, _orderCount * 2);
+            Debug.Assert(
+                PlantedBuild.IsPresent || isRefused || _touched[index].TouchedIn != Serial,
+                "A touched node was below no root of the refresh."
+            );
+            _touched[index].TouchedIn = 0;
         }
-        _order[_orderCount++] = node;
+        Array.Clear(_touched, 0, _touchedCount);
+        _touchedCount = 0;
     }
 
     private BlockError? RefreshNode(BlockNode node)

@@ -132,6 +132,7 @@ internal sealed partial class GraphTransaction
         // References are dropped so that closed nodes are not kept alive by the next idle hour.
         Array.Clear(_journal, 0, Math.Min(_journal.Length, _highWater));
         Array.Clear(_drivers, 0, _driverCount);
+        ForgetTouched(isRefused: true);
         _count = 0;
         _highWater = 0;
         _driverCount = 0;

@@ -15,10 +15,71 @@ internal sealed class GraphWalk
 
     private readonly BlockGraph _graph;
     private BlockNode[] _stack = new BlockNode[32];
+    private BlockNode[] _left = new BlockNode[32];
+    private int _leftCount;
+    private long _walk;
 
     public GraphWalk(BlockGraph graph)
     {
         _graph = graph;
+    }
+
+    /// <summary>
+    /// The nodes of the walk in the order in which it left them: children before parents. Read backwards
+    /// it is the order of BLK-PERM-030.
+    /// </summary>
+    public ReadOnlySpan<BlockNode> Left => _left.AsSpan(0, _leftCount);
+
+    /// <summary>Starts a walk downwards.</summary>
+    public void Start()
+    {
+        Array.Clear(_left, 0, _leftCount);
+        _leftCount = 0;
+        _walk = ++_graph.WalkCounter;
+    }
+
+    /// <summary>Whether the walk met the node.</summary>
+    public bool Met(BlockNode node) => node.VisitedIn == _walk;
+
+    /// <summary>
+    /// Walks from a root: depth first, children in list order, a node is left after its children; each
+    /// node once in a walk.
+    /// </summary>
+    public void Add(BlockNode root)
+    {
+        if (root.VisitedIn == _walk)
+        {
+            return;
+        }
+        int count = 0;
+        Enter(ref count, root);
+        while (count > 0)
+        {
+            BlockNode node = _stack[count - 1];
+            BlockEdge? edge = node.WalkPosition;
+            if (edge is null)
+            {
+                count--;
+                if (_leftCount == _left.Length)
+                {
+                    Array.Resize(ref _left, _leftCount * 2);
+                }
+                _left[_leftCount++] = node;
+                continue;
+            }
+            node.WalkPosition = edge.NextInChildren;
+            if (edge.ChildNode.VisitedIn != _walk)
+            {
+                Enter(ref count, edge.ChildNode);
+            }
+        }
+    }
+
+    private void Enter(ref int count, BlockNode node)
+    {
+        node.VisitedIn = _walk;
+        node.WalkPosition = node.FirstChild;
+        Push(ref count, node);
     }
 
     /// <summary>The tests before an edge from parent to child is linked: depth, then cycle.</summary>
