@@ -42,7 +42,8 @@ module Files =
         | true, id ->
             let inode = world.Inodes[id]
 
-            if inode.Format = Format.Directory then
+            // A directory is looked at before its mode for writing, and after it for reading.
+            if inode.Format = Format.Directory && (writable || mayOpen false inode) then
                 Error Errno.IsDirectory
             elif mayOpen writable inode then
                 Ok id

@@ -37,6 +37,14 @@ public sealed class MemoryHostFiles : IHostFiles
         return inode;
     }
 
+    /// <summary>Makes a directory, which no node can open (BLK-FILE-020).</summary>
+    public MemoryInode CreateDirectory(string path, int mode = 0x1A4)
+    {
+        MemoryInode inode = Create(path, MemoryContent.Zeroes(0), mode);
+        inode.IsDirectory = true;
+        return inode;
+    }
+
     /// <summary>The file of that name, or null.</summary>
     public MemoryInode? Find(string path) => _names.GetValueOrDefault(path);
 
@@ -58,6 +66,11 @@ public sealed class MemoryHostFiles : IHostFiles
         int needed = writable
             ? MemoryInode.OwnerRead | MemoryInode.OwnerWrite
             : MemoryInode.OwnerRead;
+        // As the kernel: a directory is looked at before its mode for writing, after it for reading.
+        if (inode.IsDirectory && (writable || (inode.Mode & needed) == needed))
+        {
+            return HostErrno.IsDirectory;
+        }
         if ((inode.Mode & needed) != needed)
         {
             return HostErrno.AccessDenied;

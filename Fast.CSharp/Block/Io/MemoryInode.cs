@@ -97,6 +97,9 @@ public sealed class MemoryInode
     /// <summary>The permission bits; only the owner's two count.</summary>
     public int Mode { get; internal set; }
 
+    /// <summary>Whether it is a directory and can only be found, not opened.</summary>
+    public bool IsDirectory { get; internal set; }
+
     /// <summary>The length in bytes.</summary>
     public long LengthBytes => Content.LengthBytes;
 

@@ -99,7 +99,10 @@ type MemoryWorldMaker() =
 
         for file in script.Files do
             let mode = if file.Owned then file.Mode else (file.Mode &&& 7) <<< 6
-            host.Create(file.Name, content file.Format file.SizeBytes, mode) |> ignore
+
+            match file.Format with
+            | Format.Directory -> host.CreateDirectory(file.Name, mode) |> ignore
+            | format -> host.Create(file.Name, content format file.SizeBytes, mode) |> ignore
 
             for b in file.Locks do
                 host.TakeLock(file.Name, b) |> ignore
