@@ -259,7 +259,7 @@ let private damagedEntries =
 let tests =
     testList "hostile images" [
         let name = "random damage never makes more than a refusal (BLK-DATA-010)"
-        test name { Seeds.forSeeds name 400 scenario }
+        test name { Seeds.forSeeds name 300 scenario }
 
         testList "refusals at open (BLK-OPEN-011, -021)" [
             for index, (text, edit) in List.indexed refusals do

@@ -5,6 +5,7 @@ module internal Ashlar.Conformance.Tests.Qcow2.ModelTests
 open System
 open System.Diagnostics
 open System.IO
+open System.Threading
 open Expecto
 open Ashlar.Block
 open Ashlar.Conformance.Tests
@@ -129,10 +130,43 @@ let private withDirectory body =
     finally
         Directory.Delete(directory, true)
 
+/// Each of several threads has a part of one image to itself and checks it while the others write.
+let private sideBySide (random: Random) =
+    let threads = 4
+    let part = 262144
+    let _, file = newImage (Qcow2CreationOptions(SizeBytes = int64 (threads * part)))
+    let image = openOn file
+    let seeds = [ for _ in 1..threads -> random.Next() ]
+
+    let work index seed =
+        let random = Random seed
+        let start = index * part
+        let expected = Array.zeroCreate<byte> part
+
+        for _ in 1..100 do
+            let from = random.Next part
+            let bytes = Array.create (random.Next(part - from)) (byte (random.Next 256))
+            write image (int64 (start + from)) bytes
+            bytes.CopyTo(expected, from)
+
+            if read image (int64 start) part <> expected then
+                failwith "another thread's bytes"
+
+    seeds
+    |> List.mapi (fun index seed -> Tasks.Task.Run(fun () -> work index seed))
+    |> Array.ofList
+    |> Tasks.Task.WaitAll
+
+    image.WriteBackAsync() |> wait |> orFail "write back"
+    expectClean "the file" file
+
 let tests =
     testList "requests" [
         let name = "what is read is what was written, the tables are without fault (BLK-DATA-003)"
-        test name { Seeds.forSeeds name 300 inMemory }
+        test name { Seeds.forSeeds name 200 inMemory }
+
+        let name = "requests of several threads on one image wait for each other (BLK-DATA-003)"
+        test name { Seeds.forSeeds name 5 sideBySide }
 
         let name = "qemu-img finds the same content and nothing to complain of (BLK-DATA-005)"
 

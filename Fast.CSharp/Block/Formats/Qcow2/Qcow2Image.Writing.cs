@@ -192,6 +192,7 @@ internal sealed partial class Qcow2Image
             ?? await _tables.ReachAsync(host + end).ConfigureAwait(false);
     }
 
+    // What guest bytes read as, put into host bytes. Zeroes are not read to find out that they are.
     private async ValueTask<BlockError?> CopyUpAsync(
         long guest,
         long host,
@@ -199,10 +200,45 @@ internal sealed partial class Qcow2Image
         bool isFresh
     )
     {
-        if (length == 0)
+        while (length > 0)
         {
-            return null;
+            MappingResult run = await _mapping.FindAsync(guest, length).ConfigureAwait(false);
+            if (run.Error is not null)
+            {
+                return run.Error;
+            }
+            bool isZero =
+                run.Kind == ClusterKind.Zero
+                || guest >= GuestLengthBytes
+                || (run.Kind == ClusterKind.Unallocated && !IsBacked(guest));
+            BlockError? error = null;
+            if (!isZero)
+            {
+                error = await CopyRunAsync(guest, host, run.LengthBytes, isFresh)
+                    .ConfigureAwait(false);
+            }
+            else if (!isFresh)
+            {
+                error = await _tables.ClearAsync(host, run.LengthBytes).ConfigureAwait(false);
+            }
+            if (error is not null)
+            {
+                return error;
+            }
+            guest += run.LengthBytes;
+            host += run.LengthBytes;
+            length -= run.LengthBytes;
         }
+        return null;
+    }
+
+    private async ValueTask<BlockError?> CopyRunAsync(
+        long guest,
+        long host,
+        long length,
+        bool isFresh
+    )
+    {
         int pieceBytes = (int)Math.Min(length, Qcow2Limits.CopyBufferBytes);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(pieceBytes);
         BlockError? error = null;
