@@ -1,5 +1,6 @@
-// Defects that a test switches on one at a time, to see whether the bench notices. In a build without
-// ASHLAR_PLANTED_BUGS every question is the constant false and the defect is not compiled in.
+// Defects that a test switches on one at a time, to see whether the bench notices. In a build
+// without ASHLAR_PLANTED_BUGS every question is the constant false and the defect is not compiled
+// in.
 using System;
 using System.Runtime.CompilerServices;
 
@@ -17,7 +18,9 @@ public sealed class PlantedBugAttribute(string meaning) : Attribute
 public static class Planted
 {
 #if ASHLAR_PLANTED_BUGS
-    /// <summary>The one bug that is on. Only the test build has this; tests run one at a time.</summary>
+    /// <summary>
+    /// The one bug that is on. Only the test build has this; tests run one at a time.
+    /// </summary>
     public static Bug Active { get; set; }
 #endif
 

@@ -68,13 +68,13 @@ module Reopen =
             match old with
             | ValueSome edge when edge.Child = child -> Ok progress
             | ValueNone when child < 0 -> Ok progress
-            // Only another driver's options can name a child this one cannot have (016 would refuse).
+            // Only the options of another driver name a child this one cannot have; 016 comes later.
             | ValueNone when name = "backing" && Graph.isFilter node.Driver ->
-                let driver = Graph.driverName node.Driver
+                let filter = Graph.driverName node.Driver + " filter node"
 
                 refuse
                     (Rule.reopen 15)
-                    ($"'{node.Name}' is a {driver} filter node that does not support a {name} child")
+                    ($"'{node.Name}' is a {filter} that does not support a {name} child")
             | ValueNone when name = "backing" && node.Driver <> Driver.Qcow2 ->
                 let driver = Graph.driverName node.Driver
 

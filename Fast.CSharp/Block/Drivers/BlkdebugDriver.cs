@@ -5,7 +5,8 @@ using System;
 namespace Ashlar.Block;
 
 /// <summary>
-/// A filter, opened as protocol drivers are, with its child in <c>image</c> (BLK-PERM-024, BLK-DATA-009).
+/// A filter, opened as protocol drivers are, with its child in <c>image</c> (BLK-PERM-024,
+/// BLK-DATA-009).
 /// </summary>
 public sealed partial class BlkdebugDriver : FilterDriver
 {

@@ -3,9 +3,9 @@
 namespace Ashlar.Block;
 
 /// <summary>
-/// A driver instance. The control hooks (permissions, open, reopen) are internal and called by the control
-/// thread inside one transaction; the data path is the capability interfaces a driver implements
-/// (<see cref="IBlockReader"/> and its siblings), in its <c>.Data.cs</c> part.
+/// A driver instance. The control hooks (permissions, open, reopen) are internal and called by the
+/// control thread inside one transaction; the data path is the capability interfaces a driver
+/// implements (<see cref="IBlockReader"/> and its siblings), in its <c>.Data.cs</c> part.
 /// </summary>
 public abstract partial class BlockDriver
 {
@@ -33,9 +33,9 @@ public abstract partial class BlockDriver
     internal virtual string? HeaderBackingFormat => null;
 
     /// <summary>
-    /// What the node asks of a child with these roles when (perm, shared) is asked of the node. A pure
-    /// function of the arguments, the driver's settings and the node's flags after the command; the
-    /// force-share of the child is the caller's (BLK-PERM-014).
+    /// What the node asks of a child with these roles when (perm, shared) is asked of the node. A
+    /// pure function of the arguments, the driver's settings and the node's flags after the
+    /// command; the force-share of the child is the caller's (BLK-PERM-014).
     /// </summary>
     internal virtual void ChildPermissions(
         ChildRoles roles,
@@ -46,14 +46,14 @@ public abstract partial class BlockDriver
     ) => ChildPermissionRules.ByRole(Node, roles, perm, shared, out childPerm, out childShared);
 
     /// <summary>
-    /// The driver's open (BLK-OPEN-024): the node has its name and flags. Children are attached here; what
-    /// is acquired is given back by <see cref="Close"/>, also after a refusal.
+    /// The driver's open (BLK-OPEN-024): the node has its name and flags. Children are attached
+    /// here; what is acquired is given back by <see cref="Close"/>, also after a refusal.
     /// </summary>
     internal abstract BlockError? Open(NodeOpener opener, NodeDefinition definition);
 
     /// <summary>
-    /// Prepares for a cumulative pair and enlists for commit or abort if there is something to do. Called
-    /// again in the same transaction when the pair changes again.
+    /// Prepares for a cumulative pair and enlists for commit or abort if there is something to do.
+    /// Called again in the same transaction when the pair changes again.
     /// </summary>
     internal virtual BlockError? CheckPermissions(
         GraphTransaction transaction,
@@ -73,7 +73,9 @@ public abstract partial class BlockDriver
     /// </summary>
     internal virtual bool IsMutable(string option) => false;
 
-    /// <summary>Whether a reopen accepts any value for the option, the driver having tested it.</summary>
+    /// <summary>
+    /// Whether a reopen accepts any value for the option, the driver having tested it.
+    /// </summary>
     internal virtual bool IsAccepted(string option) => IsMutable(option);
 
     /// <summary>
@@ -87,15 +89,21 @@ public abstract partial class BlockDriver
     /// </summary>
     internal virtual BlockError? PrepareNewFile(ReopenEntry entry) => null;
 
-    /// <summary>Takes the new options over; cannot fail. The node's flags are set already.</summary>
+    /// <summary>
+    /// Takes the new options over; cannot fail. The node's flags are set already.
+    /// </summary>
     internal virtual void CommitReopen(ReopenEntry entry) { }
 
     /// <summary>Gives back what the two prepare hooks acquired.</summary>
     internal virtual void AbortReopen(ReopenEntry entry) { }
 
-    /// <summary>Writes back what the driver holds, while its children can still be written.</summary>
+    /// <summary>
+    /// Writes back what the driver holds, while its children can still be written.
+    /// </summary>
     internal virtual BlockError? WriteBack() => null;
 
-    /// <summary>Gives everything back. Called once for each node, also for one that never opened.</summary>
+    /// <summary>
+    /// Gives everything back. Called once for each node, also for one that never opened.
+    /// </summary>
     internal virtual void Close() { }
 }

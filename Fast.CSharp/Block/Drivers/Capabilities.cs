@@ -58,7 +58,7 @@ public interface IFlusher
     ValueTask<BlockError?> FlushAsync();
 }
 
-/// <summary>Changes the node's length (BLK-SIZE-003, -004).</summary>
+/// <summary>Changes the node's length (BLK-SIZE-003, BLK-SIZE-004).</summary>
 public interface ITruncater
 {
     ValueTask<BlockError?> TruncateAsync(long lengthBytes);

@@ -21,8 +21,8 @@ public sealed class DriverDescriptor
     public string Name { get; }
 
     /// <summary>
-    /// True for drivers that open their own resource or child inside their open instead of a <c>file</c>
-    /// child before it (BLK-OPEN-008).
+    /// True for drivers that open their own resource or child inside their open instead of a
+    /// <c>file</c> child before it (BLK-OPEN-008).
     /// </summary>
     public bool IsProtocol { get; init; }
 

@@ -10,8 +10,8 @@ public sealed partial class FileDriver
     /// <summary>Byte 200 + i is locked for permission i unshared (BLK-FILE-010).</summary>
     internal const int UnsharedLockBase = 200;
 
-    // The pair as committed and as it will be; the bytes held are those of both while a change is in
-    // flight: bit i for 100 + i, bit 4 + i for 200 + i.
+    // The pair as committed and as it will be; the bytes held are those of both while a change is
+    // in flight: bit i for 100 + i, bit 4 + i for 200 + i.
     private BlockPermissions _lockedPerm;
     private BlockPermissions _lockedShared = BlockPermissions.All;
     private BlockPermissions _lockedPermAfter;
@@ -34,6 +34,7 @@ public sealed partial class FileDriver
         return Take(MaskOf(perm, shared) & ~_held) ?? Test(perm, shared);
     }
 
+    // BLK-FILE-012
     private void CommitLocks()
     {
         _lockedPerm = _lockedPermAfter;

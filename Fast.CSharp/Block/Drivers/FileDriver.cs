@@ -1,5 +1,5 @@
 // file: a host file through two descriptors, a reader always and a writer while it is wanted.
-// Spec: spec/block/file.md, read-only.md, open.md (BLK-OPEN-017, -024).
+// Spec: spec/block/file.md, read-only.md, open.md (BLK-OPEN-017, BLK-OPEN-024).
 namespace Ashlar.Block;
 
 /// <summary>The protocol driver <c>file</c> (BLK-FILE-001 to -021).</summary>
@@ -22,12 +22,14 @@ public sealed partial class FileDriver : BlockDriver
     /// <summary>True while the read-only descriptor is open: all the node's life.</summary>
     public bool HasReader => Reader is not null;
 
-    /// <summary>True while the writable descriptor is open, and is writable by its own mode.</summary>
+    /// <summary>
+    /// True while the writable descriptor is open, and is writable by its own mode.
+    /// </summary>
     public bool HasWriter => Writer is { IsWritable: true };
 
     /// <summary>
-    /// The lock bytes held, as the driver knows it: bit i for byte 100 + i, bit 4 + i for byte 200 + i
-    /// (BLK-FILE-010).
+    /// The lock bytes held, as the driver knows it: bit i for byte 100 + i, bit 4 + i for byte 200
+    /// + i (BLK-FILE-010).
     /// </summary>
     public int HeldLockMask => _held;
 
@@ -206,7 +208,7 @@ public sealed partial class FileDriver : BlockDriver
         return isWritable && (!isAutoReadOnly || IsStatic || (perm & writing) != 0);
     }
 
-    // BLK-FILE-004, -005: by name, and it must be the file the reader holds.
+    // BLK-FILE-004, BLK-FILE-005: by name, and it must be the file the reader holds.
     private HostErrno OpenWriter(out HostFile? writer)
     {
         HostErrno errno = Node.Graph.Options.HostFiles.Open(Path, true, out writer);
@@ -245,7 +247,8 @@ public sealed partial class FileDriver : BlockDriver
         return options.Find(OptionSchema.Aio)?.AsString switch
         {
             "native" => NotSupported(
-                "aio=native was specified, but it requires cache.direct=on, which was not specified."
+                "aio=native was specified, but it requires cache.direct=on, which was not "
+                    + "specified."
             ),
             "io_uring" => NotSupported(
                 "aio=io_uring was specified, but is not supported in this build."

@@ -1,5 +1,5 @@
 // nbd: an export of a server that an embedder's connector talks to.
-// Spec: spec/block/open.md (BLK-OPEN-015), read-only.md (BLK-RO-020, -021).
+// Spec: spec/block/open.md (BLK-OPEN-015), read-only.md (BLK-RO-020, BLK-RO-021).
 namespace Ashlar.Block;
 
 /// <summary>The protocol driver <c>nbd</c> (BLK-OPEN-015, BLK-RO-020).</summary>

@@ -1,5 +1,5 @@
 // qcow2, data path: the image answers; what it does not own it reads through the backing edge.
-// Spec: spec/block/data.md (BLK-DATA-005, -006, -012), resize.md.
+// Spec: spec/block/data.md (BLK-DATA-005, BLK-DATA-006, BLK-DATA-012), resize.md.
 using System;
 using System.Threading.Tasks;
 

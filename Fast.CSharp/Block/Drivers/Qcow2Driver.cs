@@ -1,10 +1,11 @@
-// qcow2, control side: child, backing and header at open; the tables are in Formats/Qcow2.
-// Spec: spec/block/open.md (BLK-OPEN-011, -012, -021, -022), permissions.md (BLK-PERM-021).
+// qcow2, control side: child, backing and header at open; the tables are in Formats/Qcow2. Spec:
+// spec/block/open.md (BLK-OPEN-011, BLK-OPEN-012, BLK-OPEN-021, BLK-OPEN-022), permissions.md
+// (BLK-PERM-021).
 using System.Threading.Tasks;
 
 namespace Ashlar.Block;
 
-/// <summary>The format driver <c>qcow2</c> (BLK-PERM-021, BLK-OPEN-011, -012).</summary>
+/// <summary>The format driver <c>qcow2</c> (BLK-PERM-021, BLK-OPEN-011, BLK-OPEN-012).</summary>
 public sealed partial class Qcow2Driver : BlockDriver
 {
     // The image behind another file child, while a reopen is in flight (BLK-OPEN-022).

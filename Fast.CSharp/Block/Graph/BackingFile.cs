@@ -11,8 +11,8 @@ internal static class BackingFile
     public const string Prefix = "Could not open backing file: ";
 
     /// <summary>
-    /// The definition of the header's backing child; null without one. A node of the header's format over
-    /// a file node, both unnamed.
+    /// The definition of the header's backing child; null without one. A node of the header's
+    /// format over a file node, both unnamed.
     /// </summary>
     public static BlockError? Define(BlockNode node, out NodeDefinition? definition)
     {

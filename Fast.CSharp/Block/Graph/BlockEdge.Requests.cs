@@ -109,7 +109,8 @@ public sealed partial class BlockEdge
     private BlockError Missing(string permission, long offsetBytes) =>
         new(
             BlockErrorKind.Permission,
-            $"Operation not permitted: '{Name}' child of {DescribeParent()} lacks the {permission} permission"
+            $"Operation not permitted: '{Name}' child of {DescribeParent()} lacks the "
+                + $"{permission} permission"
         )
         {
             NodeName = ChildNode.Name,

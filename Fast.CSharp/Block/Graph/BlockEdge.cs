@@ -3,8 +3,8 @@
 namespace Ashlar.Block;
 
 /// <summary>
-/// An edge: who uses which node as what, with which permissions. It stands in two ordered lists, the
-/// parent's children and the child's parents; new edges go to the head of both (BLK-GRAPH-006).
+/// An edge: who uses which node as what, with which permissions. It stands in two ordered lists,
+/// the parent's children and the child's parents; new edges go to the head of both (BLK-GRAPH-006).
 /// </summary>
 public sealed partial class BlockEdge
 {
@@ -26,7 +26,9 @@ public sealed partial class BlockEdge
     /// <summary>The parent, when it is a node.</summary>
     public BlockNode? ParentNode { get; }
 
-    /// <summary>The parent, when it is a backend (a user, an export, a command in flight).</summary>
+    /// <summary>
+    /// The parent, when it is a backend (a user, an export, a command in flight).
+    /// </summary>
     public BlockBackend? ParentBackend { get; }
 
     /// <summary>The name within the parent: file, backing, image, children.N, root.</summary>
@@ -50,8 +52,8 @@ public sealed partial class BlockEdge
     /// <summary>The next edge in the child's parents list.</summary>
     public BlockEdge? NextParentEdge => NextInParents;
 
-    // The lists are intrusive, so that taking an edge out and putting it back at the very same place
-    // is O(1) and allocates nothing (BLK-GRAPH-007).
+    // The lists are intrusive, so that taking an edge out and putting it back at the very same
+    // place is O(1) and allocates nothing (BLK-GRAPH-007).
     internal BlockEdge? NextInChildren { get; set; }
 
     internal BlockEdge? PreviousInChildren { get; set; }
@@ -66,7 +68,9 @@ public sealed partial class BlockEdge
 
     internal BlockPermissions SharedPerm { get; set; }
 
-    /// <summary>Puts the edge into its parent's children list, behind an edge or at the head.</summary>
+    /// <summary>
+    /// Puts the edge into its parent's children list, behind an edge or at the head.
+    /// </summary>
     internal void InsertInChildren(BlockEdge? behind)
     {
         BlockNode parent = ParentNode!;
@@ -106,7 +110,9 @@ public sealed partial class BlockEdge
         PreviousInChildren = null;
     }
 
-    /// <summary>Puts the edge into its child's parents list, behind an edge or at the head.</summary>
+    /// <summary>
+    /// Puts the edge into its child's parents list, behind an edge or at the head.
+    /// </summary>
     internal void InsertInParents(BlockEdge? behind)
     {
         BlockEdge? next = behind is null ? ChildNode.FirstParent : behind.NextInParents;

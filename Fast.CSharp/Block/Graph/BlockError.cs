@@ -1,5 +1,6 @@
-// The one error type: a small stable kind to switch on, QEMU's text, and a context. Inside the engine
-// a refusal travels as a value (null means fine), because refusals are common and must be cheap.
+// The one error type: a small stable kind to switch on, QEMU's text, and a context. Inside the
+// engine a refusal travels as a value (null means fine), because refusals are common and must be
+// cheap.
 using System;
 
 namespace Ashlar.Block;
@@ -53,7 +54,9 @@ public sealed class BlockError
     /// <summary>The kind, stable over versions.</summary>
     public BlockErrorKind Kind { get; }
 
-    /// <summary>QEMU's text for it, without class and without a final full stop unless QEMU has one.</summary>
+    /// <summary>
+    /// QEMU's text for it, without class and without a final full stop unless QEMU has one.
+    /// </summary>
     public string Text { get; }
 
     /// <summary>QMP's error class: DeviceNotFound where QEMU says so, else GenericError.</summary>
@@ -89,7 +92,9 @@ public sealed class BlockError
     public override string ToString() => $"{QmpClass}: {Text}";
 }
 
-/// <summary>The exception the public, throwing methods raise; it only carries a <see cref="BlockError"/>.</summary>
+/// <summary>
+/// The exception the public, throwing methods raise; it only carries a <see cref="BlockError"/>.
+/// </summary>
 public sealed class BlockException : Exception
 {
     public BlockException(BlockError error)

@@ -7,7 +7,7 @@ namespace Ashlar.Block;
 
 public sealed partial class BlockGraph
 {
-    /// <summary>blockdev-add (BLK-OPEN-001, -002, then the opening of the tree).</summary>
+    /// <summary>blockdev-add (BLK-OPEN-001, BLK-OPEN-002, then the opening of the tree).</summary>
     public BlockError? TryBlockdevAdd(OptionValue options)
     {
         BlockError? error = Parser.Parse(options, "", out NodeDefinition? definition);
@@ -56,6 +56,7 @@ public sealed partial class BlockGraph
         }
         for (BlockEdge? edge = node.FirstParent; edge is not null; edge = edge.NextInParents)
         {
+            // BLK-GRAPH-011
             if (edge.ParentBackend is not null)
             {
                 return InUse(node, $"Node {node.Name} is in use");
@@ -66,10 +67,12 @@ public sealed partial class BlockGraph
         {
             return error;
         }
+        // BLK-GRAPH-013
         if (!node.IsMonitorOwned)
         {
             return InUse(node, $"Node {node.Name} is not owned by the monitor");
         }
+        // BLK-GRAPH-014
         if (node.FirstParent is not null && !Planted.Is(Bug.DeleteIgnoresParents))
         {
             return InUse(node, $"Block device {node.Name} is in use");
@@ -137,12 +140,14 @@ public sealed partial class BlockGraph
         {
             return InUse(node, $"Device '{node.Name}' is in use");
         }
+        // BLK-SIZE-002: a root for the time of the command.
         BlockBackend root = new(this, null);
         BlockError? error = AttachRoot(root, node, BlockPermissions.Resize, BlockPermissions.All);
         if (error is not null)
         {
             return error;
         }
+        // BLK-SIZE-004
         ValueTask<BlockError?> resizing = root.Root!.TruncateAsync(sizeBytes);
         error = resizing.IsCompletedSuccessfully
             ? resizing.Result

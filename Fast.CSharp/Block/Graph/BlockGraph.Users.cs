@@ -6,7 +6,9 @@ namespace Ashlar.Block;
 
 public sealed partial class BlockGraph
 {
-    /// <summary>The longest export name in bytes of UTF-8, as NBD has it (BLK-EXPORT-005).</summary>
+    /// <summary>
+    /// The longest export name in bytes of UTF-8, as NBD has it (BLK-EXPORT-005).
+    /// </summary>
     public const int MaximumExportNameBytes = 4096;
 
     /// <summary>Attaches a new named backend to a node (BLK-PERM-050).</summary>
@@ -99,6 +101,7 @@ public sealed partial class BlockGraph
         {
             return NoSuchNode(nodeName);
         }
+        // BLK-EXPORT-003
         if (writable && node.IsReadOnly)
         {
             return new BlockError(
@@ -132,7 +135,7 @@ public sealed partial class BlockGraph
         return null;
     }
 
-    // BLK-EXPORT-004, -005
+    // BLK-EXPORT-004, BLK-EXPORT-005
     private BlockError? AttachExport(BlockExport export, BlockNode node)
     {
         BlockPermissions perm = BlockPermissions.ConsistentRead;
@@ -244,7 +247,9 @@ public sealed partial class BlockGraph
         return Transaction.Refresh(node);
     }
 
-    /// <summary>Takes a root away; its node goes with it if nobody else holds it (BLK-PERM-041).</summary>
+    /// <summary>
+    /// Takes a root away; its node goes with it if nobody else holds it (BLK-PERM-041).
+    /// </summary>
     private void DetachRoot(BlockBackend backend)
     {
         BlockEdge root = backend.Root!;

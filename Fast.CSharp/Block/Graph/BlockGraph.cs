@@ -1,14 +1,15 @@
-// The graph: its nodes, backends and exports, and the parts that change it. One thread controls a graph;
-// requests go through BlockBackend. Spec: spec/block. The commands are in the other parts of the class.
+// The graph: its nodes, backends and exports, and the parts that change it. One thread controls a
+// graph; requests go through BlockBackend. Spec: spec/block. The commands are in the other parts of
+// the class.
 using System;
 using System.Collections.Generic;
 
 namespace Ashlar.Block;
 
 /// <summary>
-/// A graph of block nodes and the commands that change it. Each <c>Try</c> method is one command: null
-/// means done, otherwise nothing changed, to the order of every list (BLK-GRAPH-007), and the value says
-/// why. Not thread-safe: one control thread.
+/// A graph of block nodes and the commands that change it. Each <c>Try</c> method is one command:
+/// null means done, otherwise nothing changed, to the order of every list (BLK-GRAPH-007), and the
+/// value says why. Not thread-safe: one control thread.
 /// </summary>
 public sealed partial class BlockGraph : IDisposable
 {
@@ -73,7 +74,9 @@ public sealed partial class BlockGraph : IDisposable
     /// <summary>The backend of that name, or null.</summary>
     public BlockBackend? FindBackend(string name) => _backendsByName.GetValueOrDefault(name);
 
-    /// <summary>Closes every node, releasing descriptors and locks; the graph is of no use after.</summary>
+    /// <summary>
+    /// Closes every node, releasing descriptors and locks; the graph is of no use after.
+    /// </summary>
     public void Dispose()
     {
         // Parents first, so that what they hold back still finds its children.
@@ -101,7 +104,9 @@ public sealed partial class BlockGraph : IDisposable
         _exports.Clear();
     }
 
-    /// <summary>A generated name (BLK-GRAPH-003); no user can choose one that begins with #.</summary>
+    /// <summary>
+    /// A generated name (BLK-GRAPH-003); no user can choose one that begins with #.
+    /// </summary>
     internal string GenerateName() => $"#block{NameCounter++:D3}";
 
     internal void Register(BlockNode node) => RegisterAt(node, NodeCount);
@@ -169,8 +174,8 @@ public sealed partial class BlockGraph : IDisposable
         };
 
     /// <summary>
-    /// Before an edge goes: its child, and whatever is below that, no longer inherits from the parent,
-    /// unless another edge still leads there (BLK-GRAPH-005).
+    /// Before an edge goes: its child, and whatever is below that, no longer inherits from the
+    /// parent, unless another edge still leads there (BLK-GRAPH-005).
     /// </summary>
     internal void EndInheritance(BlockNode parent, BlockEdge edge)
     {

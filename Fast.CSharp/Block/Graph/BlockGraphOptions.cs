@@ -19,7 +19,9 @@ public sealed class BlockGraphOptions
     /// <summary>The host's files.</summary>
     public required IHostFiles HostFiles { get; init; }
 
-    /// <summary>The graph-wide policy for auto-read-only of files; nbd is static under both.</summary>
+    /// <summary>
+    /// The graph-wide policy for auto-read-only of files; nbd is static under both.
+    /// </summary>
     public AutoReadOnlyPolicy AutoReadOnlyPolicy { get; init; }
 
     /// <summary>Who reaches remote exports; without one every nbd node is refused.</summary>

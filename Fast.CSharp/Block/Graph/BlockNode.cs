@@ -29,7 +29,9 @@ public sealed partial class BlockNode
     /// <summary>The driver's name as in the option <c>driver</c>.</summary>
     public string DriverName => Driver.Descriptor.Name;
 
-    /// <summary>What query-named-block-nodes calls <c>ro</c>: not read-write (BLK-RO-001).</summary>
+    /// <summary>
+    /// What query-named-block-nodes calls <c>ro</c>: not read-write (BLK-RO-001).
+    /// </summary>
     public bool IsReadOnly => !Writable;
 
     /// <summary>The guest-visible length in bytes now.</summary>
@@ -75,7 +77,8 @@ public sealed partial class BlockNode
     }
 
     /// <summary>
-    /// How many nodes inherit from this one. A refused open does not count down; its parent goes with it.
+    /// How many nodes inherit from this one. A refused open does not count down; its parent goes
+    /// with it.
     /// </summary>
     internal int InheritorCount { get; private set; }
 

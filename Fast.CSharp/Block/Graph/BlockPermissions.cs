@@ -3,7 +3,9 @@ using System;
 
 namespace Ashlar.Block;
 
-/// <summary>A set of permissions on a node (BLK-PERM-001). The bit values are the lock-byte offsets.</summary>
+/// <summary>
+/// A set of permissions on a node (BLK-PERM-001). The bit values are the lock-byte offsets.
+/// </summary>
 [Flags]
 public enum BlockPermissions
 {
@@ -15,7 +17,9 @@ public enum BlockPermissions
     /// <summary>W: change the visible content.</summary>
     Write = 2,
 
-    /// <summary>WU: write what leaves the visible content unchanged, as copy-on-read does.</summary>
+    /// <summary>
+    /// WU: write what leaves the visible content unchanged, as copy-on-read does.
+    /// </summary>
     WriteUnchanged = 4,
 
     /// <summary>RZ: change the length.</summary>
@@ -24,7 +28,9 @@ public enum BlockPermissions
     All = 15,
 }
 
-/// <summary>What a child means to its parent; fixed when the edge is made (BLK-PERM-020, -021).</summary>
+/// <summary>
+/// What a child means to its parent; fixed when the edge is made (BLK-PERM-020, BLK-PERM-021).
+/// </summary>
 [Flags]
 public enum ChildRoles
 {
@@ -55,7 +61,9 @@ public static class BlockPermissionNames
     /// <summary>The number of permissions.</summary>
     public const int Count = 4;
 
-    /// <summary>The name QEMU's texts use for permission number <paramref name="index"/> (0 to 3).</summary>
+    /// <summary>
+    /// The name QEMU's texts use for permission number <paramref name="index"/> (0 to 3).
+    /// </summary>
     public static string Of(int index) =>
         index switch
         {

@@ -1,5 +1,6 @@
-// The rules that more than one driver shares: what a node asks of a child, as a function of the child's
-// role and of what is asked of the node. Spec: spec/block/permissions.md (BLK-PERM-010 to -013).
+// The rules that more than one driver shares: what a node asks of a child, as a function of the
+// child's role and of what is asked of the node. Spec: spec/block/permissions.md (BLK-PERM-010 to
+// -013).
 namespace Ashlar.Block;
 
 /// <summary>Pure functions from a node's cumulative pair to a child's pair.</summary>

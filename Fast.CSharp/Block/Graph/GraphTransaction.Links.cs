@@ -42,7 +42,9 @@ internal sealed partial class GraphTransaction
         Touch(edge.ChildNode);
     }
 
-    /// <summary>Takes an edge out of both lists; the child is marked for the next refresh.</summary>
+    /// <summary>
+    /// Takes an edge out of both lists; the child is marked for the next refresh.
+    /// </summary>
     public void Unlink(BlockEdge edge)
     {
         if (edge.ParentNode is BlockNode parent)

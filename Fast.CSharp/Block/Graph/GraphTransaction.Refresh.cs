@@ -1,6 +1,6 @@
-// The permission refresh: nodes for which something changed are tested, parents first, and hand changes
-// on to their children. Iterative, at most linear in the subtree, without allocation in the steady state.
-// Spec: spec/block/permissions.md (BLK-PERM-002 to -007, -030 to -034).
+// The permission refresh: nodes for which something changed are tested, parents first, and hand
+// changes on to their children. Iterative, at most linear in the subtree, without allocation in the
+// steady state. Spec: spec/block/permissions.md (BLK-PERM-002 to -007, -030 to -034).
 using System;
 using System.Diagnostics;
 
@@ -29,8 +29,8 @@ internal sealed partial class GraphTransaction
     }
 
     /// <summary>
-    /// Refreshes the subtree of one root (BLK-PERM-030). Null, or the first refusal; after a refusal the
-    /// transaction must be aborted (BLK-PERM-032).
+    /// Refreshes the subtree of one root (BLK-PERM-030). Null, or the first refusal; after a
+    /// refusal the transaction must be aborted (BLK-PERM-032).
     /// </summary>
     public BlockError? Refresh(BlockNode root)
     {
@@ -53,9 +53,9 @@ internal sealed partial class GraphTransaction
     }
 
     /// <summary>
-    /// Tests and recomputes in the order of BLK-PERM-030; the first refusal ends it (BLK-PERM-031). What
-    /// nobody touched satisfies every test already (BLK-PERM-033), so only touched nodes are visited,
-    /// and the order among nodes matters only once two of them wait at a time.
+    /// Tests and recomputes in the order of BLK-PERM-030; the first refusal ends it (BLK-PERM-031).
+    /// What nobody touched satisfies every test already (BLK-PERM-033), so only touched nodes are
+    /// visited, and the order among nodes matters only once two of them wait at a time.
     /// </summary>
     public BlockError? RunRefresh()
     {
@@ -180,8 +180,9 @@ internal sealed partial class GraphTransaction
     }
 
     /// <summary>
-    /// Whether some user needs what another does not share. A permission is disputed when someone needs
-    /// it and someone does not share it; only if that is one and the same user there is peace.
+    /// Whether some user needs what another does not share. A permission is disputed when someone
+    /// needs it and someone does not share it; only if that is one and the same user there is
+    /// peace.
     /// </summary>
     private static bool HasConflict(BlockEdge first, BlockPermissions disputed)
     {
@@ -212,7 +213,9 @@ internal sealed partial class GraphTransaction
         return false;
     }
 
-    /// <summary>The first conflicting pair: a over the list, then b over it (BLK-PERM-004).</summary>
+    /// <summary>
+    /// The first conflicting pair: a over the list, then b over it (BLK-PERM-004).
+    /// </summary>
     private static BlockError? FindConflict(BlockNode node)
     {
         for (BlockEdge? a = node.FirstParent; a is not null; a = a.NextInParents)

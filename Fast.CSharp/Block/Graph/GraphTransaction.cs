@@ -1,6 +1,7 @@
-// The one way the graph changes: a journal of undo records, kept until the command is decided. An abort
-// plays it backwards, so that links, flags, options, names and the order of every list are exactly what
-// they were (BLK-GRAPH-007, BLK-PERM-032). One object serves all commands of a graph, one at a time.
+// The one way the graph changes: a journal of undo records, kept until the command is decided. An
+// abort plays it backwards, so that links, flags, options, names and the order of every list are
+// exactly what they were (BLK-GRAPH-007, BLK-PERM-032). One object serves all commands of a graph,
+// one at a time.
 using System;
 using System.Diagnostics;
 
@@ -49,7 +50,9 @@ internal sealed partial class GraphTransaction
     /// <summary>True between <see cref="Begin"/> and commit or abort.</summary>
     public bool IsOpen { get; private set; }
 
-    /// <summary>A number no other transaction of the graph has; marks of old ones are void.</summary>
+    /// <summary>
+    /// A number no other transaction of the graph has; marks of old ones are void.
+    /// </summary>
     public long Serial { get; private set; }
 
     /// <summary>Starts a transaction.</summary>

@@ -8,8 +8,8 @@ namespace Ashlar.Block;
 internal sealed class GraphWalk
 {
     /// <summary>
-    /// The longest path in nodes (BLK-OPEN-018): far beyond any real chain (QEMU's own limit for header
-    /// chains is 200), and a bound for everything that follows links.
+    /// The longest path in nodes (BLK-OPEN-018): far beyond any real chain (QEMU's own limit for
+    /// header chains is 200), and a bound for everything that follows links.
     /// </summary>
     public const int MaximumDepth = 2000;
 
@@ -25,8 +25,8 @@ internal sealed class GraphWalk
     }
 
     /// <summary>
-    /// The nodes of the walk in the order in which it left them: children before parents. Read backwards
-    /// it is the order of BLK-PERM-030.
+    /// The nodes of the walk in the order in which it left them: children before parents. Read
+    /// backwards it is the order of BLK-PERM-030.
     /// </summary>
     public ReadOnlySpan<BlockNode> Left => _left.AsSpan(0, _leftCount);
 
@@ -42,8 +42,8 @@ internal sealed class GraphWalk
     public bool Met(BlockNode node) => node.VisitedIn == _walk;
 
     /// <summary>
-    /// Walks from a root: depth first, children in list order, a node is left after its children; each
-    /// node once in a walk.
+    /// Walks from a root: depth first, children in list order, a node is left after its children;
+    /// each node once in a walk.
     /// </summary>
     public void Add(BlockNode root)
     {
@@ -82,7 +82,9 @@ internal sealed class GraphWalk
         Push(ref count, node);
     }
 
-    /// <summary>The tests before an edge from parent to child is linked: depth, then cycle.</summary>
+    /// <summary>
+    /// The tests before an edge from parent to child is linked: depth, then cycle.
+    /// </summary>
     public BlockError? TestNewEdge(BlockNode parent, BlockNode child, string name)
     {
         if (IsTooDeep(parent, child))

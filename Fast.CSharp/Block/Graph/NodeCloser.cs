@@ -1,6 +1,6 @@
-// Closes nodes that lost their last reference, with everything only they held. This loosens permissions
-// and so cannot be refused. Iterative. Spec: spec/block/graph.md (BLK-GRAPH-004, -005), permissions.md
-// (BLK-PERM-034, -041).
+// Closes nodes that lost their last reference, with everything only they held. This loosens
+// permissions and so cannot be refused. Iterative. Spec: spec/block/graph.md (BLK-GRAPH-004,
+// BLK-GRAPH-005), permissions.md (BLK-PERM-034, BLK-PERM-041).
 using System.Collections.Generic;
 
 namespace Ashlar.Block;
@@ -17,7 +17,9 @@ internal sealed class NodeCloser
         _graph = graph;
     }
 
-    /// <summary>Notes a node that lost a reference; it is closed by the next run if it was the last.</summary>
+    /// <summary>
+    /// Notes a node that lost a reference; it is closed by the next run if it was the last.
+    /// </summary>
     public void Release(BlockNode? node)
     {
         if (node is { IsUnreferenced: true, IsClosing: false })
@@ -28,8 +30,8 @@ internal sealed class NodeCloser
     }
 
     /// <summary>
-    /// Closes what was released, parents before children, and what loses its last reference by that. Runs
-    /// its own transaction when none is open; an open one is committed with it.
+    /// Closes what was released, parents before children, and what loses its last reference by
+    /// that. Runs its own transaction when none is open; an open one is committed with it.
     /// </summary>
     public void Run()
     {
@@ -68,8 +70,8 @@ internal sealed class NodeCloser
     private void Detach(BlockNode node)
     {
         GraphTransaction transaction = _graph.Transaction;
-        // What the node holds back goes out while its children can still be written. A failure is the
-        // host's and cannot keep the node alive; QEMU drops it too.
+        // What the node holds back goes out while its children can still be written. A failure is
+        // the host's and cannot keep the node alive; QEMU drops it too.
         _ = node.Driver.WriteBack();
         while (node.FirstChild is BlockEdge edge)
         {

@@ -4,12 +4,14 @@
 namespace Ashlar.Block;
 
 /// <summary>
-/// Opens the nodes of one command inside its transaction. A refusal leaves what was opened on the way to
-/// the transaction's abort (BLK-OPEN-009).
+/// Opens the nodes of one command inside its transaction. A refusal leaves what was opened on the
+/// way to the transaction's abort (BLK-OPEN-009).
 /// </summary>
 internal sealed class NodeOpener
 {
-    /// <summary>The longest chain of backing files that headers name (BLK-OPEN-012), as QEMU.</summary>
+    /// <summary>
+    /// The longest chain of backing files that headers name (BLK-OPEN-012), as QEMU.
+    /// </summary>
     public const int MaximumHeaderChain = 200;
 
     /// <summary>The longest node name in characters (BLK-GRAPH-002).</summary>
@@ -32,7 +34,9 @@ internal sealed class NodeOpener
         return Open(definition, null, ChildRoles.None, out node);
     }
 
-    /// <summary>Opens an inline child or looks a referenced one up (BLK-OPEN-005, -025).</summary>
+    /// <summary>
+    /// Opens an inline child or looks a referenced one up (BLK-OPEN-005, BLK-OPEN-025).
+    /// </summary>
     public BlockError? OpenChild(
         BlockNode parent,
         in ChildDefinition child,
@@ -113,6 +117,7 @@ internal sealed class NodeOpener
         {
             node.Effective = parent.Effective.Inherited(definition.Options, roles);
         }
+        // BLK-RO-001, BLK-RO-002: nothing but read-only decides, whatever auto-read-only says.
         node.Writable = !node.Effective.IsOn(CommonFlags.ReadOnly);
         node.AutoReadOnly = node.Effective.IsOn(CommonFlags.AutoReadOnly);
         node.ForceShare = node.Effective.IsOn(CommonFlags.ForceShare);
@@ -132,8 +137,9 @@ internal sealed class NodeOpener
         return error;
     }
 
-    // BLK-OPEN-006. QEMU holds a temporary root (none, all) on the child until the driver's open is over.
-    // It needs nothing and shares everything, so it can be in no conflict, and nobody sees it: left out.
+    // BLK-OPEN-006. QEMU holds a temporary root (none, all) on the child until the driver's open is
+    // over. It needs nothing and shares everything, so it can be in no conflict, and nobody sees
+    // it: left out.
     private BlockError? OpenFileFirst(BlockNode node, NodeDefinition definition)
     {
         if (
@@ -152,6 +158,7 @@ internal sealed class NodeOpener
     private BlockError? TestNode(BlockNode node)
     {
         ref readonly OptionSet options = ref node.Effective;
+        // BLK-OPEN-007
         if (node.ForceShare && node.Writable)
         {
             return Invalid("force-share=on can only be used with read-only images");
@@ -218,7 +225,9 @@ internal sealed class NodeOpener
         return Transaction.Refresh(parent);
     }
 
-    /// <summary>Links a new edge with the pair its rule gives now; the refresh is the caller's.</summary>
+    /// <summary>
+    /// Links a new edge with the pair its rule gives now; the refresh is the caller's.
+    /// </summary>
     public BlockEdge LinkProvisionally(
         BlockNode parent,
         BlockNode child,

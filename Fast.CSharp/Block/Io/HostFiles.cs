@@ -43,8 +43,8 @@ public interface IHostFiles
 {
     /// <summary>
     /// Opens an existing regular file or block device by name, read-only or read-write, and never
-    /// creates. The path is used as given (BLK-FILE-020). On success <paramref name="file"/> is not
-    /// null.
+    /// creates or changes (BLK-FILE-021). The path is used as given (BLK-FILE-020). On success
+    /// <paramref name="file"/> is not null.
     /// </summary>
     HostErrno Open(string path, bool writable, out HostFile? file);
 }

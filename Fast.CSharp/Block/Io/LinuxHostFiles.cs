@@ -5,7 +5,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Ashlar.Block;
 
-/// <summary>The host's files on Linux (BLK-FILE-003, -020). Has no state of its own.</summary>
+/// <summary>
+/// The host's files on Linux (BLK-FILE-003, BLK-FILE-020). Has no state of its own.
+/// </summary>
 public sealed class LinuxHostFiles : IHostFiles
 {
     /// <summary>The one instance anybody needs.</summary>

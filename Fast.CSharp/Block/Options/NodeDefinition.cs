@@ -33,7 +33,9 @@ internal sealed class NodeDefinition
         _children = children;
     }
 
-    /// <summary>A definition the user did not give: a header's backing file (BLK-OPEN-012).</summary>
+    /// <summary>
+    /// A definition the user did not give: a header's backing file (BLK-OPEN-012).
+    /// </summary>
     public NodeDefinition(
         in OptionSet options,
         in OptionSet explicitOptions,

@@ -1,5 +1,6 @@
 // Checks the options of a command against the tables and turns them into node definitions, with the
-// texts of QEMU's QAPI. Spec: spec/block/open.md (BLK-OPEN-001, -018, -019, -020).
+// texts of QEMU's QAPI. Spec: spec/block/open.md (BLK-OPEN-001, BLK-OPEN-018, BLK-OPEN-019,
+// BLK-OPEN-020).
 using System;
 using System.Collections.Generic;
 using System.Text;
@@ -11,7 +12,9 @@ namespace Ashlar.Block;
 /// </summary>
 internal sealed class OptionParser
 {
-    /// <summary>How deep options may nest (BLK-OPEN-018): a stack bound for hostile input.</summary>
+    /// <summary>
+    /// How deep options may nest (BLK-OPEN-018): a stack bound for hostile input.
+    /// </summary>
     public const int MaximumNesting = 64;
 
     private readonly List<string> _path = [];
@@ -20,7 +23,9 @@ internal sealed class OptionParser
     private int _nesting;
     private BlockError? _error;
 
-    /// <summary>Parses the options of one root; prefix names the element of a list, or is empty.</summary>
+    /// <summary>
+    /// Parses the options of one root; prefix names the element of a list, or is empty.
+    /// </summary>
     public BlockError? Parse(OptionValue options, string prefix, out NodeDefinition? definition)
     {
         _path.Clear();

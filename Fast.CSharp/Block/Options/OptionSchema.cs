@@ -1,5 +1,5 @@
 // The tables of options: which there are, of which type, in which order they are checked.
-// Spec: spec/block/open.md (BLK-OPEN-019, -020). The texts are OptionParser's.
+// Spec: spec/block/open.md (BLK-OPEN-019, BLK-OPEN-020). The texts are OptionParser's.
 namespace Ashlar.Block;
 
 /// <summary>The types an option can have.</summary>
@@ -46,7 +46,9 @@ internal sealed class OptionRow(string name, OptionType type, bool isNeeded = fa
     public string FlatName { get; init; } = name;
 }
 
-/// <summary>The drivers' own options (BLK-OPEN-020), in the order in which they are checked.</summary>
+/// <summary>
+/// The drivers' own options (BLK-OPEN-020), in the order in which they are checked.
+/// </summary>
 internal static class OptionSchema
 {
     public const string Filename = "filename";

@@ -1,6 +1,7 @@
-// The options of one node in a form that is cheap to merge and to compare: the common booleans as bits,
-// the rest as fields or as a short list sorted by flat name. Children are not options here.
-// Spec: spec/block/open.md (BLK-OPEN-003, -004, -019), reopen.md (BLK-REOPEN-006, -012, -016).
+// The options of one node in a form that is cheap to merge and to compare: the common booleans as
+// bits, the rest as fields or as a short list sorted by flat name. Children are not options here.
+// Spec: spec/block/open.md (BLK-OPEN-003, BLK-OPEN-004, BLK-OPEN-019), reopen.md (BLK-REOPEN-006,
+// BLK-REOPEN-012, BLK-REOPEN-016).
 using System;
 
 namespace Ashlar.Block;
@@ -37,7 +38,9 @@ internal enum DetectZeroesOption : sbyte
     Unmap = 2,
 }
 
-/// <summary>One driver's own option under its flat name, such as <c>take-child-perms.0</c>.</summary>
+/// <summary>
+/// One driver's own option under its flat name, such as <c>take-child-perms.0</c>.
+/// </summary>
 internal readonly record struct OptionEntry(string Name, OptionValue Value);
 
 /// <summary>A node's options without its children. A value; the list is never changed.</summary>
@@ -60,7 +63,9 @@ internal struct OptionSet
     public DetectZeroesOption DetectZeroes;
     public string? NodeName;
 
-    /// <summary>The option driver; null when absent, as in a child that is only inherited to.</summary>
+    /// <summary>
+    /// The option driver; null when absent, as in a child that is only inherited to.
+    /// </summary>
     public DriverDescriptor? Driver;
 
     /// <summary>The driver's own options, sorted by flat name in ordinal order.</summary>

@@ -1,4 +1,5 @@
-// The tree of options a command carries: what QMP's JSON arguments are once parsed. No JSON in here.
+// The tree of options a command carries: what QMP's JSON arguments are once parsed. No JSON in
+// here.
 using System;
 
 namespace Ashlar.Block;
@@ -54,7 +55,9 @@ public sealed class OptionValue : IEquatable<OptionValue>
     public static OptionValue List(params OptionValue[] items) =>
         new(OptionKind.List, 0, null, null, items);
 
-    /// <summary>A dictionary from parallel arrays, which it owns from now on. Keys must differ.</summary>
+    /// <summary>
+    /// A dictionary from parallel arrays, which it owns from now on. Keys must differ.
+    /// </summary>
     public static OptionValue Dictionary(string[] keys, OptionValue[] values)
     {
         if (keys.Length != values.Length)
@@ -92,7 +95,9 @@ public sealed class OptionValue : IEquatable<OptionValue>
     /// <summary>Key of a dictionary by position.</summary>
     public string KeyAt(int index) => _keys![index];
 
-    /// <summary>The value under a key, or null when it is absent (or this is no dictionary).</summary>
+    /// <summary>
+    /// The value under a key, or null when it is absent (or this is no dictionary).
+    /// </summary>
     public OptionValue? Find(string key)
     {
         string[]? keys = _keys;

@@ -1,5 +1,5 @@
 // Which option a reopen may neither leave out nor change; the first in ordinal order is named.
-// Spec: spec/block/reopen.md (BLK-REOPEN-012, -013, -016, -017).
+// Spec: spec/block/reopen.md (BLK-REOPEN-012, BLK-REOPEN-013, BLK-REOPEN-016, BLK-REOPEN-017).
 using System;
 
 namespace Ashlar.Block;
@@ -7,7 +7,9 @@ namespace Ashlar.Block;
 /// <summary>The two comparisons of old and new options.</summary>
 internal static class OptionChanges
 {
-    /// <summary>BLK-REOPEN-012: what was there, is not, and has no way back to its default.</summary>
+    /// <summary>
+    /// BLK-REOPEN-012: what was there, is not, and has no way back to its default.
+    /// </summary>
     public static BlockError? FindReset(BlockNode node, in OptionSet now)
     {
         ref readonly OptionSet old = ref node.Effective;

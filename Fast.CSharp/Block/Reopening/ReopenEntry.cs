@@ -15,7 +15,7 @@ internal sealed class ReopenEntry
 
     public BlockNode Node { get; }
 
-    /// <summary>What is said of the node (BLK-REOPEN-003, -004).</summary>
+    /// <summary>What is said of the node (BLK-REOPEN-003, BLK-REOPEN-004).</summary>
     public NodeDefinition Definition { get; }
 
     /// <summary>What is not said stays as it was (BLK-REOPEN-006).</summary>
@@ -42,7 +42,9 @@ internal sealed class ReopenEntry
     public OptionSet Explicit;
     public OptionSet Effective;
 
-    /// <summary>RDWR after the reopen; drivers may lower it when they prepare (BLK-RO-021).</summary>
+    /// <summary>
+    /// RDWR after the reopen; drivers may lower it when they prepare (BLK-RO-021).
+    /// </summary>
     public bool Writable { get; set; }
 
     /// <summary>auto-read-only after the reopen (BLK-RO-030).</summary>

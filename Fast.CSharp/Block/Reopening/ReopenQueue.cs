@@ -28,7 +28,7 @@ internal sealed class ReopenQueue
         _queue.Clear();
     }
 
-    /// <summary>Takes an element of the command's list (BLK-REOPEN-001, -002).</summary>
+    /// <summary>Takes an element of the command's list (BLK-REOPEN-001, BLK-REOPEN-002).</summary>
     public BlockError? AddListed(BlockGraph graph, NodeDefinition definition)
     {
         string? name = definition.Options.NodeName;
@@ -60,8 +60,8 @@ internal sealed class ReopenQueue
         Add(new ReopenEntry(node, definition, keepsOldOptions: true) { IsListed = true });
 
     /// <summary>
-    /// Queues the listed nodes and the children they keep, then merges all options. The merge goes from
-    /// parents to children whatever the order of the list (BLK-REOPEN-005).
+    /// Queues the listed nodes and the children they keep, then merges all options. The merge goes
+    /// from parents to children whatever the order of the list (BLK-REOPEN-005).
     /// </summary>
     public BlockError? Build()
     {
@@ -90,8 +90,9 @@ internal sealed class ReopenQueue
         _listed.Add(entry);
     }
 
-    // Recursion follows inherits_from, which only inline opens make: at most OptionParser.MaximumNesting
-    // plus two for each image of a header chain (NodeOpener.MaximumHeaderChain).
+    // Recursion follows inherits_from, which only inline opens make: at most
+    // OptionParser.MaximumNesting plus two for each image of a header chain
+    // (NodeOpener.MaximumHeaderChain).
     private BlockError? Queue(ReopenEntry entry)
     {
         if (entry.IsQueued)
@@ -115,8 +116,8 @@ internal sealed class ReopenQueue
         return null;
     }
 
-    // BLK-REOPEN-004. Usually one edge leads to the child; if there are more they are judged together,
-    // when the first that keeps the child is met.
+    // BLK-REOPEN-004. Usually one edge leads to the child; if there are more they are judged
+    // together, when the first that keeps the child is met.
     private BlockError? QueueChild(ReopenEntry parent, BlockEdge first)
     {
         BlockNode child = first.ChildNode;
@@ -184,7 +185,9 @@ internal sealed class ReopenQueue
         return false;
     }
 
-    /// <summary>Whether the parent's options keep the child behind the edge, and what they say.</summary>
+    /// <summary>
+    /// Whether the parent's options keep the child behind the edge, and what they say.
+    /// </summary>
     private static bool Keeps(ReopenEntry parent, BlockEdge edge, out ChildDefinition said)
     {
         if (!parent.Definition.TryFindChild(edge.Name, out said))
@@ -194,7 +197,7 @@ internal sealed class ReopenQueue
         return said.Inline is not null || string.Equals(said.Reference, edge.ChildNode.Name);
     }
 
-    // BLK-REOPEN-003, -006
+    // BLK-REOPEN-003, BLK-REOPEN-006
     private static void Merge(ReopenEntry entry)
     {
         if (entry.IsMerged)

@@ -115,7 +115,8 @@ internal sealed class Reopener
         return null;
     }
 
-    // BLK-OPEN-010: links are replaced one after the other, so lengths are looked at before the first is.
+    // BLK-OPEN-010: links are replaced one after the other, so lengths are looked at before the
+    // first is.
     private void RememberLengths()
     {
         foreach (ReopenEntry entry in _queue.Entries)
@@ -291,7 +292,8 @@ internal sealed class Reopener
         }
         string text =
             driver.IsFilter
-                ? $"'{node.Name}' is a {driver.Name} filter node that does not support a {name} child"
+                ? $"'{node.Name}' is a {driver.Name} filter node that does not support a "
+                    + $"{name} child"
             : isBacking
                 ? $"Driver '{driver.Name}' of node '{node.Name}' does not support backing files"
             : "Cannot set file child to format node without file child";
@@ -368,7 +370,7 @@ internal sealed class Reopener
         {
             return;
         }
-        // BLK-REOPEN-020, -021: in the order in which they were replaced.
+        // BLK-REOPEN-020, BLK-REOPEN-021: in the order in which they were replaced.
         foreach (ReopenEntry entry in entries)
         {
             _graph.Closer.Release(entry.ReplacedBacking);

@@ -1,5 +1,5 @@
 // The header of a qcow2 image: fields as numbers and the checks that need nothing but them, in
-// QEMU's order and with its texts. Spec: spec/block/open.md (BLK-OPEN-011, -021).
+// QEMU's order and with its texts. Spec: spec/block/open.md (BLK-OPEN-011, BLK-OPEN-021).
 using System;
 using System.Buffers.Binary;
 using System.Globalization;

@@ -1,5 +1,5 @@
 // Reads a header with everything that hangs on it: feature names, extensions, backing name. The
-// file is never written here. Spec: spec/block/open.md (BLK-OPEN-011, -021).
+// file is never written here. Spec: spec/block/open.md (BLK-OPEN-011, BLK-OPEN-021).
 using System;
 using System.Buffers.Binary;
 using System.Globalization;

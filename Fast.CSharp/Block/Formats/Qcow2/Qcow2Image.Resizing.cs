@@ -40,6 +40,7 @@ internal sealed partial class Qcow2Image
         {
             return Qcow2Header.Refused("Failed to grow the L1 table: File too large");
         }
+        // BLK-SIZE-006 for a smaller length.
         error =
             length > old
                 ? await GrowHeldAsync(old, length, l1Entries).ConfigureAwait(false)

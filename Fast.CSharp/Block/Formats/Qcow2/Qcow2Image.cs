@@ -1,6 +1,7 @@
 // An open qcow2 image: opened, asked, written back, closed. Its requests are in the other parts of
 // the class, its tables in the classes beside. One request at a time runs on an image; others wait.
-// Spec: spec/block/open.md (BLK-OPEN-011, -021), data.md (BLK-DATA-005, -010, -012, -013).
+// Spec: spec/block/open.md (BLK-OPEN-011, BLK-OPEN-021), data.md (BLK-DATA-005, BLK-DATA-010,
+// BLK-DATA-012, BLK-DATA-013).
 using System;
 using System.Threading;
 using System.Threading.Tasks;

@@ -1,6 +1,6 @@
 // From guest offsets to host offsets: the two-level tables L1 and L2, looked up and changed through
 // the cache. Every entry is checked here before anybody uses it. Spec: spec/block/data.md
-// (BLK-DATA-005, -010).
+// (BLK-DATA-005, BLK-DATA-010).
 using System;
 using System.Threading.Tasks;
 

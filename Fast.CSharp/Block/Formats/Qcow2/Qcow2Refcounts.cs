@@ -1,6 +1,6 @@
 // Reference counts of host clusters: two-level tables, read and changed through the cache. It makes
 // blocks where a range has none and grows the table; which cluster to take is the allocator's
-// choice. Spec: spec/block/data.md (BLK-DATA-005, -013).
+// choice. Spec: spec/block/data.md (BLK-DATA-005, BLK-DATA-013).
 using System;
 using System.Numerics;
 using System.Threading.Tasks;
