@@ -54,11 +54,27 @@ let private rooms = [
     "conformance/", "tested"
 ]
 
+/// How the oracle's rules cite: `Rule.file 4` is the fourth requirement on files.
+let private byRule =
+    Regex(@"\bRule\.(?<maker>[a-z]+) (?<number>[0-9]+)\b", RegexOptions.Compiled)
+
+let private ruleId (found: Match) =
+    let subject =
+        match found.Groups["maker"].Value with
+        | "opening" -> "OPEN"
+        | maker -> maker.ToUpperInvariant()
+
+    let number = int found.Groups["number"].Value
+    $"BLK-{subject}-{number:D3}"
+
 let private citedUnder (room: string) =
     sources.Value
     |> List.filter (fun source -> source.Path.StartsWith room)
     |> List.collect (fun source -> List.ofArray source.Lines)
-    |> List.collect (fun line -> [ for found in id.Matches line -> found.Value ])
+    |> List.collect (fun line -> [
+        for found in id.Matches line -> found.Value
+        for found in byRule.Matches line -> ruleId found
+    ])
     |> set
 
 /// A reason is a sentence, not a word.
