@@ -315,11 +315,20 @@ module LegacyOpen =
                 return! attachChild context state id child "backing" Role.Cow
             }
 
+    /// The header's backing file; a format it does not name is probed (DD-PROBE).
     and private headerBacking context (hold: ImageHold) =
-        match context.Common.World.Inodes.TryFind hold.Inode with
+        let world = context.Common.World
+
+        let probed name =
+            match world.Paths.TryFind name with
+            | Some id when world.Inodes[id].Format.IsQcow2 -> "qcow2"
+            | _ -> "raw"
+
+        match world.Inodes.TryFind hold.Inode with
         | Some { Format = Format.Qcow2({ BackingFile = Some name } as header) } ->
             [
-                "driver", Value.Str(Option.defaultValue "raw" header.BackingFormat)
+                "driver",
+                Value.Str(header.BackingFormat |> Option.defaultWith (fun () -> probed name))
                 "file.driver", Value.Str "file"
                 "file.filename", Value.Str name
             ]

@@ -54,9 +54,11 @@ module Oracle =
 
             outcome answer.World state reply
 
-    let private unknown (context: Context) (state: State) =
-        let why = Rule.refuse context (Rule.opening 1) "" "The command is unknown to this profile"
-
+    /// A command of another profile (BLK-OPEN-031).
+    let private unknown (context: Context) (state: State) (command: Command) =
+        let name = Command.toQmp command |> fst
+        let text = "The command " + name + " has not been found"
+        let why = Rule.refuse context (Rule.opening 31) "" text
         outcome context.World state (Error { why with Class = "CommandNotFound" })
 
     /// One run of a command under the answers the context prescribes.
@@ -83,7 +85,7 @@ module Oracle =
         | Move move -> outcome (World.apply move context.World) state (Ok Done)
         | NbdServerAdd _
         | NbdServerRemove _
-        | QemuIoReopen _ -> unknown context state
+        | QemuIoReopen _ -> unknown context state command
 
     /// Profiles of the recursive permission update have commands of their own (BLK-OPEN-031).
     let private legacy (context: Context) (state: State) (command: Command) =
@@ -94,7 +96,7 @@ module Oracle =
             match LegacyOracle.step context state command with
             | Some(result, state) ->
                 outcome context.World state (Result.map (fun () -> Done) result)
-            | None -> unknown context state
+            | None -> unknown context state command
 
     /// The next row of answers to go through, if there is one.
     let private nextAnswers (asked: ResizeArray<bool>) =

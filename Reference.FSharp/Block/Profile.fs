@@ -147,6 +147,8 @@ module Profile =
             ReopenListOrder = false
             NbdReopenFails = false
             ReopenForgetsFlags = false
+            // No command of these profiles changes a length.
+            RemembersLength = false
     }
 
     /// Commit e35bdc123a itself: the option is parsed and inherited, nothing more.

@@ -97,9 +97,12 @@ type EngineSubject(script: Script, world: HostWorld, buffer: byte[]) =
         | Move move ->
             world.Move move
             Answer.Done
+        // BLK-OPEN-031: the engine has no method for what came before or went since.
         | NbdServerAdd _
         | NbdServerRemove _
-        | QemuIoReopen _ -> Answer.Refused("CommandNotFound", "not a command of this profile")
+        | QemuIoReopen _ ->
+            let name = Command.toQmp command |> fst
+            Answer.Refused("CommandNotFound", $"The command {name} has not been found")
 
     override _.Act command =
         try
