@@ -29,13 +29,13 @@ module Disk =
     let private copies (state: State) (node: Node) =
         Graph.children state node |> List.rev |> List.map _.Child
 
-    /// Whether a range lies inside a node (BLK-DATA-002); unknown lengths hold everything.
+    /// Whether a range lies inside a node (BLK-DATA-002); of an unknown length either may be so.
     let inside (context: Context) (state: State) world id (offset: int64) (length: int64) : bool =
         offset >= 0L
         && length >= 0L
         && match Image.length (at context world) state id with
            | ValueSome whole -> offset <= whole && length <= whole - offset
-           | ValueNone -> true
+           | ValueNone -> (offset = 0L && length = 0L) || Rule.choose context
 
     /// The image of a qcow2 node, if the model still knows it.
     let private imageOf (world: World) (node: Node) : struct (int * Inode * int64) voption =

@@ -88,6 +88,18 @@ module Image =
             else
                 ValueNone
 
+    /// The bytes `QFI` and 0xFB as a guest could write them.
+    let private magic: Content =
+        [ 0x51uy; 0x46uy; 0x49uy; 0xFBuy ]
+        |> List.mapi (fun at value -> { Offset = int64 at; Length = 1L; Byte = value })
+
+    /// Guest data that begins as an image does may be one, made by a guest.
+    let private ofContent (content: Content) : Seen =
+        if Content.within 0L 4L content = magic then
+            Seen.Unclear
+        else
+            Seen.NoImage
+
     /// What a reader of the first 112 bytes finds (BLK-OPEN-011).
     let rec seen (context: Context) (state: State) (id: int) : Seen =
         let node = state.Nodes[id]
@@ -102,10 +114,13 @@ module Image =
             match context.World.Inodes[hold.Inode].Format with
             | Format.Qcow2 header -> Seen.Image(hold.Inode, header)
             | Format.Garbage -> Seen.Unclear
-            | Format.Raw
+            | Format.Raw -> ofContent context.World.Inodes[hold.Inode].Content
             | Format.Directory -> Seen.NoImage
-        | Settings.NullCo _
-        | Settings.Nbd _ -> Seen.NoImage
+        | Settings.NullCo _ -> Seen.NoImage
+        | Settings.Nbd(path, export) ->
+            match context.World.Remotes.TryGetValue(struct (path, export)) with
+            | true, remote -> ofContent remote.Content
+            | _ -> Seen.NoImage
         | Settings.Qcow2 hold -> seenThrough context state node hold
         | Settings.Raw(0L, ValueNone) -> child ()
         | Settings.Raw _ ->
@@ -139,13 +154,13 @@ module Image =
     /// header. What is written through it goes elsewhere, so the image itself is lost sight of.
     and private seenThrough context (state: State) (node: Node) (hold: ImageHold) : Seen =
         match context.World.Inodes.TryGetValue hold.Inode with
-        | true, { Format = Format.Qcow2 _; Allocated = allocated } ->
+        | true, { Format = Format.Qcow2 _; Allocated = allocated; Content = content } ->
             match Graph.childNamed state node "backing" with
             | ValueSome edge when List.isEmpty (Content.within 0L 1L allocated) ->
                 match seen context state edge.Child with
                 | Seen.Image(_, header) -> Seen.Image(-1, header)
                 | other -> other
-            | _ -> Seen.NoImage
+            | _ -> ofContent content
         | _ -> Seen.Unclear
 
     /// Why a header cannot be used by a node with these flags (BLK-OPEN-011, BLK-OPEN-021).

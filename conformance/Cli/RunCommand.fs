@@ -52,9 +52,9 @@ let private settle (scratch: Scratch option) (out: string) (index: int) (found: 
                 Some(writeScript out found script)
     }
 
-/// One finding of each kind is shrunk and shown; the others are counted.
+/// Parts of one run often find the same; one of each kind is shrunk and shown.
 let private distinct (found: Found list) =
-    found |> List.distinctBy (fun f -> Findings.signature f.Disagreement)
+    found |> List.distinctBy (fun f -> Disagreement.signature f.Disagreement)
 
 let private wishes (parsed: ParseResult) : Plan.Wish list = [
     for lane, part in lanesOf parsed ->

@@ -57,7 +57,7 @@ let replay (files: string[]) (parsed: ParseResult) : int =
             Console.WriteLine $"{path}: {script.Steps.Length} steps, no disagreement"
             true
         | Some d ->
-            Console.WriteLine $"{path}: DISAGREEMENT at {Findings.signature d}"
+            Console.WriteLine $"{path}: DISAGREEMENT at {Disagreement.signature d}"
             show script d
             false
 

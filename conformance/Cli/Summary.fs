@@ -49,7 +49,7 @@ let private lanes (report: RunReport) =
             thousands (RunReport.rate result)
             thousands result.Coverage.Accepted
             thousands result.Coverage.Refused
-            string result.Found.Length
+            string result.Disagreements
         ]
 
     table
@@ -97,7 +97,7 @@ let finding (width: int) (f: ReportedFinding) : unit =
     let profile = Script.profile f.Shrunk.Header |> Option.defaultValue f.Found.Profile
 
     Console.WriteLine()
-    Console.WriteLine("DISAGREEMENT: " + Findings.sentence f.ShrunkDisagreement)
+    Console.WriteLine("DISAGREEMENT: " + Disagreement.sentence f.ShrunkDisagreement)
     Console.WriteLine("replay: " + Runner.replayLine f.Found)
 
     match f.Path with

@@ -22,8 +22,11 @@ let jsonDepth = 1_024
 /// A recorded trace is read line by line, this many at most.
 let traceLines = 1_000_000
 
-/// Disagreements kept by one run; beyond them it stops, because one defect makes many.
-let disagreementsKept = 20
+/// Kinds of disagreements after which a run stops: somebody has enough to do.
+let disagreementKinds = 20
+
+/// Disagreements after which a run stops even if they are of one kind.
+let disagreements = 2_000
 
 /// How often the shrinker may run a script before it keeps what it has.
 let shrinkRuns = 4_000

@@ -137,9 +137,25 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | 17 -> NbdServerRemove(dice.Pick exportNames, dice.Percent 70)
         | _ -> legacyReopen ()
 
+    /// Stories do not look where their nodes ended up; what the model cannot follow becomes a flush.
+    let followed (command: Command) =
+        let isFollowed (node: Node option) =
+            match node with
+            | Some node -> sight.IsFollowed node
+            | None -> true
+
+        match command with
+        | Request(name, r) when r <> Request.Flush ->
+            let node =
+                Graph.backend sight.State name
+                |> Option.map (fun b -> sight.State.Nodes[sight.State.Edges[b.Root].Child])
+
+            if isFollowed node then command else Request(name, Request.Flush)
+        | _ -> command
+
     let next () =
         if plan.Count > 0 && dice.Percent 85 then
-            plan.Dequeue () ()
+            followed (plan.Dequeue () ())
         else
             if plan.Count = 0 && not surroundings.Legacy && dice.Percent swarm.StoryPercent then
                 let scene: Stories.Scene = { Dice = dice; Add = add; Script = script }

@@ -38,7 +38,7 @@ let private laneRow (result: PartResult) =
         $"<td class=\"n\">{thousands c.Transitions}</td>"
         $"<td class=\"n\">{thousands (RunReport.rate result)}</td><td class=\"n\">{seconds}</td>"
         $"<td class=\"n\">{thousands c.Accepted}</td><td class=\"n\">{thousands c.Refused}</td>"
-        $"<td class=\"n\">{result.Found.Length}</td></tr>"
+        $"<td class=\"n\">{result.Disagreements}</td></tr>"
     ]
 
 let private lanes (report: RunReport) =
@@ -149,7 +149,7 @@ let private finding (profile: Profile) (f: ReportedFinding) =
         | None -> [ drawing "after, system under test" unmarked d.Actual ]
 
     String.concat "" [
-        $"<h3>{escape (Findings.sentence d)}</h3>"
+        $"<h3>{escape (Disagreement.sentence d)}</h3>"
         $"<p class=\"soft\">Replay: <code>{escape (Runner.replayLine f.Found)}</code></p>"
         "<div class=\"pair\">"
         drawing "before" unmarked before

@@ -66,7 +66,7 @@ module RunReport =
 
     /// All disagreements, kept or not.
     let disagreements (report: RunReport) : int =
-        report.Results |> List.sumBy (fun r -> r.Found.Length)
+        report.Results |> List.sumBy (fun r -> r.Disagreements)
 
     /// Whether the run ended as its lane should.
     let isGood (report: RunReport) : bool = (disagreements report > 0) = report.MustFail
@@ -85,7 +85,7 @@ module RunReport =
             "transitionsPerSecond", Value.Int(rate result)
             "accepted", Value.Int result.Coverage.Accepted
             "refused", Value.Int result.Coverage.Refused
-            "disagreements", int result.Found.Length
+            "disagreements", int result.Disagreements
         ]
 
     let private command (coverage: Coverage) (index: int) =
@@ -97,9 +97,9 @@ module RunReport =
 
     let private finding (f: ReportedFinding) =
         Value.Dict [
-            "signature", Value.Str(Findings.signature f.Found.Disagreement)
+            "signature", Value.Str(Disagreement.signature f.Found.Disagreement)
             "replay", Value.Str(Runner.replayLine f.Found)
-            "shows", Value.Str(Findings.sentence f.ShrunkDisagreement)
+            "shows", Value.Str(Disagreement.sentence f.ShrunkDisagreement)
             "script",
             (match f.Path with
              | Some path -> Value.Str path

@@ -23,6 +23,38 @@ type Disagreement = {
     Expectation: string option
 }
 
+/// Disagreements told apart and told.
+module Disagreement =
+    /// What kind of trouble it is: equal for disagreements that probably have one cause.
+    let signature (d: Disagreement) : string =
+        let command = CommandKind.names[CommandKind.indexOf d.Command]
+
+        let trouble =
+            match d.Differences, d.Violations, d.Expectation with
+            | first :: _, _, _ -> string first.Aspect
+            | [], first :: _, _ -> first.Invariant
+            | [], [], Some _ -> "Expectation"
+            | [], [], None -> "Hidden"
+
+        let requirement =
+            match d.Allowed with
+            | { Result = Error refusal } :: _ -> refusal.Requirement
+            | _ -> "accepted"
+
+        $"{command}, {trouble}, {requirement}"
+
+    /// One sentence that a script may carry as what it shows.
+    let sentence (d: Disagreement) : string =
+        let command = CommandKind.names[CommandKind.indexOf d.Command]
+
+        match d.Differences, d.Violations, d.Expectation with
+        | first :: _, _, _ ->
+            let what = (string first.Aspect).ToLowerInvariant()
+            $"Oracle and engine disagree on {what} after {command}."
+        | [], first :: _, _ -> $"The state after {command} breaks invariant {first.Invariant}."
+        | [], [], Some expected -> $"A step of {command} does not end as expected: {expected}."
+        | [], [], None -> $"Oracle and engine disagree after {command}."
+
 /// How a script ended.
 [<RequireQualifiedAccess>]
 type Verdict =

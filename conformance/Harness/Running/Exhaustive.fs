@@ -190,19 +190,11 @@ let run (progress: Progress) (part: Part) : PartResult * Counts =
     let graphs = graphs () |> Array.ofList
     let gate = obj ()
     let coverage = Coverage()
-    let found = ResizeArray<Found>()
+    let found = Catch progress
     let mutable next = -1
     let mutable scripts = 0L
     let mutable fault: exn option = None
     progress.Part <- part.Lane
-
-    let report (item: Found) =
-        lock gate (fun () ->
-            found.Add item
-            progress.CountFound()
-
-            if found.Count >= Limits.disagreementsKept then
-                progress.Stop <- true)
 
     let body (index: int) () =
         try
@@ -212,7 +204,7 @@ let run (progress: Progress) (part: Part) : PartResult * Counts =
 
             while number < graphs.Length && not progress.Stop do
                 let before = mine.Transitions
-                let walked = Walk(graphs[number], maker, mine, report).All()
+                let walked = Walk(graphs[number], maker, mine, found.Add).All()
                 Interlocked.Add(&scripts, walked) |> ignore
                 progress.Count(mine.Transitions - before)
                 number <- Interlocked.Increment &next
@@ -234,7 +226,7 @@ let run (progress: Progress) (part: Part) : PartResult * Counts =
         thread.Join()
 
     match fault with
-    | Some error when found.Count = 0 -> raise error
+    | Some error when found.Total = 0 -> raise error
     | _ -> ()
 
     {
@@ -242,7 +234,8 @@ let run (progress: Progress) (part: Part) : PartResult * Counts =
         Scripts = scripts
         Elapsed = clock.Elapsed
         Coverage = coverage
-        Found = List.ofSeq found
+        Disagreements = found.Total
+        Found = found.Kept
     },
     {
         Graphs = int64 graphs.Length

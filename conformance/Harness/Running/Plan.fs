@@ -140,11 +140,11 @@ let shrink (maker: SubjectMaker) (script: Script) : Script * Disagreement option
     match check maker script with
     | None -> script, None
     | Some first ->
-        let wanted = Findings.signature first
+        let wanted = Disagreement.signature first
 
         let fails candidate =
             match check maker candidate with
-            | Some d -> Findings.signature d = wanted
+            | Some d -> Disagreement.signature d = wanted
             | None -> false
 
         let cut = { script with Steps = List.truncate (first.Step + 1) script.Steps }

@@ -3,6 +3,7 @@
 namespace Ashlar.Conformance
 
 open System
+open System.Collections.Generic
 open System.Diagnostics
 open System.Threading
 open Ashlar.Reference.Block
@@ -40,6 +41,9 @@ type PartResult = {
     Scripts: int64
     Elapsed: TimeSpan
     Coverage: Coverage
+    /// How many scripts disagreed.
+    Disagreements: int
+    /// One for each kind of disagreement, the script of the lowest number.
     Found: Found list
 }
 
@@ -63,6 +67,30 @@ type Progress() =
 
     /// Stops the run as soon as the scripts under way are done.
     member val Stop = false with get, set
+
+/// Gathers the disagreements of a part: one of each kind is kept, the others are counted, and a run
+/// that finds too many stops.
+[<Sealed>]
+type Catch(progress: Progress) =
+    let kinds = Dictionary<string, Found>()
+    let mutable total = 0
+
+    /// Keeps or counts a disagreement.
+    member _.Add(item: Found) =
+        lock kinds (fun () ->
+            total <- total + 1
+            progress.CountFound()
+            let kind = Disagreement.signature item.Disagreement
+
+            match kinds.TryGetValue kind with
+            | true, earlier when earlier.Number <= item.Number -> ()
+            | _ -> kinds[kind] <- item
+
+            if kinds.Count >= Limits.disagreementKinds || total >= Limits.disagreements then
+                progress.Stop <- true)
+
+    member _.Total = total
+    member _.Kept = kinds.Values |> Seq.sortBy _.Number |> List.ofSeq
 
 /// Running.
 module Runner =
@@ -122,7 +150,7 @@ module Runner =
     let run (progress: Progress) (part: Part) : PartResult =
         let clock = Stopwatch.StartNew()
         let gate = obj ()
-        let found = ResizeArray<Found>()
+        let found = Catch progress
         let coverage = Coverage()
         let mutable fault: exn option = None
         let mutable nextNumber = part.Only |> Option.defaultValue 0L
@@ -143,14 +171,6 @@ module Runner =
             else
                 number
 
-        let keep (item: Found) =
-            lock gate (fun () ->
-                found.Add item
-                progress.CountFound()
-
-                if found.Count >= Limits.disagreementsKept then
-                    progress.Stop <- true)
-
         let work (maker: SubjectMaker) =
             let mine = Coverage()
             let mutable number = take ()
@@ -160,7 +180,7 @@ module Runner =
                 let struct (steps, trouble) = one part maker mine number
                 progress.Count steps
                 count <- count + 1L
-                trouble |> Option.iter keep
+                trouble |> Option.iter found.Add
                 number <- take ()
 
             lock gate (fun () ->
@@ -229,7 +249,7 @@ module Runner =
             thread.Join()
 
         match fault with
-        | Some error when found.Count = 0 -> raise error
+        | Some error when found.Total = 0 -> raise error
         | _ -> ()
 
         {
@@ -237,7 +257,8 @@ module Runner =
             Scripts = done'
             Elapsed = clock.Elapsed
             Coverage = coverage
-            Found = found |> Seq.sortBy _.Number |> List.ofSeq
+            Disagreements = found.Total
+            Found = found.Kept
         }
 
     /// The line that runs the script again.

@@ -41,7 +41,8 @@ type EngineSubject(script: Script, world: HostWorld, buffer: byte[]) =
 
     let masks (p: Perm) : BlockPermissions = enum<BlockPermissions>(int p)
 
-    /// A request of a length no buffer has: what a caller of the engine cannot even express.
+    /// A length no buffer has is more than a caller can express; an offset that no node has, with
+    /// the same permission asked for, is the nearest to it.
     let inexpressible (length: int64) = length < 0L || length > int64 buffer.Length
 
     let read (backend: BlockBackend) (offset: int64) (length: int64) =
@@ -62,10 +63,8 @@ type EngineSubject(script: Script, world: HostWorld, buffer: byte[]) =
         | null -> Answer.Refused("DeviceNotFound", $"Device '{name}' not found")
         | backend ->
             match request with
-            | Request.Read(_, length) when inexpressible length ->
-                Answer.Refused("GenericError", "Input/output error")
-            | Request.Write(_, length, _) when inexpressible length ->
-                Answer.Refused("GenericError", "Input/output error")
+            | Request.Read(_, length) when inexpressible length -> read backend -1L 0L
+            | Request.Write(_, length, _) when inexpressible length -> write backend -1L 0L 1uy
             | Request.Read(offset, length) -> read backend offset length
             | Request.Write(offset, length, pattern) -> write backend offset length pattern
             | Request.WriteZeroes(offset, length) ->
