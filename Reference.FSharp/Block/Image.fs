@@ -64,7 +64,13 @@ module Image =
         | Settings.Qcow2 image when image.Inode >= 0 ->
             ValueSome(context.World.Inodes[image.Inode].SizeBytes / sector * sector)
         | Settings.Qcow2 _ -> ValueNone
-        | Settings.Quorum _ -> ofChild (Graph.childNamed state node "children.0")
+        | Settings.Quorum _ ->
+            let lengths = Graph.children state node |> List.map (ValueSome >> ofChild)
+
+            if List.contains ValueNone lengths then
+                ValueNone
+            else
+                lengths |> List.minBy (ValueOption.defaultValue 0L)
         | Settings.Raw(offset, size) ->
             match ofChild (primary state node), size with
             | ValueSome whole, ValueSome size -> ValueSome(min size (max 0L (whole - offset)))

@@ -243,7 +243,9 @@ module Open =
                     | Ok state -> addChild context state id edgeName child Role.Data images
                     | Error refused -> Error refused
 
-                List.fold add (Ok state) spec.Children
+                match List.fold add (Ok state) spec.Children with
+                | Ok state -> OpenTests.unequalRefusal context state id |> tested state
+                | Error refused -> Error refused
 
     /// raw: numbers, child, bounds (BLK-OPEN-010, BLK-PERM-020).
     and private openRaw context state node file =

@@ -68,7 +68,9 @@ let private number (parsed: ParseResult) (option: Option<string>) : int64 option
 
 /// Whether a switch without a value is there.
 let isGiven (parsed: ParseResult) (option: Option<bool>) : bool =
-    not (isNull (parsed.GetResult option))
+    match parsed.GetResult option with
+    | null -> false
+    | result -> not result.Implicit
 
 /// The whole number given for an option.
 let numberOf = number

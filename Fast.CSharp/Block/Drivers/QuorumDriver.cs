@@ -23,7 +23,19 @@ public sealed partial class QuorumDriver : BlockDriver
     internal bool IsFifo { get; private set; }
 
     /// <inheritdoc/>
-    public override long LengthBytes => _children.Length == 0 ? 0 : _children[0].Child.LengthBytes;
+    public override long LengthBytes
+    {
+        // The children are of one length until somebody resizes one of them (BLK-DATA-011).
+        get
+        {
+            long shortest = long.MaxValue;
+            foreach (BlockEdge edge in _children)
+            {
+                shortest = long.Min(shortest, edge.Child.LengthBytes);
+            }
+            return _children.Length == 0 ? 0 : shortest;
+        }
+    }
 
     internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
     {
@@ -58,6 +70,22 @@ public sealed partial class QuorumDriver : BlockDriver
             children[index] = edge!;
         }
         _children = children;
+        return TestLengths();
+    }
+
+    // BLK-OPEN-014
+    private BlockError? TestLengths()
+    {
+        foreach (BlockEdge edge in _children)
+        {
+            if (edge.Child.LengthBytes != _children[0].Child.LengthBytes)
+            {
+                return new BlockError(
+                    BlockErrorKind.Io,
+                    "Could not refresh total sector count: Input/output error"
+                );
+            }
+        }
         return null;
     }
 

@@ -9,7 +9,7 @@ open Ashlar.Reference.Block
 
 /// One file of a world, open for the bench: descriptor, or -1 for a directory.
 [<Struct>]
-type private Held = { Descriptor: int; Identity: FileIdentity }
+type private Held = { Descriptor: int; Inode: uint64 }
 
 /// A world in a directory.
 [<Sealed>]
@@ -29,7 +29,7 @@ type FilesWorld(directory: string, script: Script) =
         let mutable index = 0
 
         while found = 0 && index < held.Count do
-            if held[index].Identity = identity then
+            if held[index].Inode = identity.Inode then
                 found <- index + 1
 
             index <- index + 1
@@ -57,13 +57,11 @@ type FilesWorld(directory: string, script: Script) =
         match file.Format with
         | Format.Directory ->
             Libc.mkdir path
-            held.Add { Descriptor = -1; Identity = FileIdentity() }
+            held.Add { Descriptor = -1; Inode = 0UL }
         | _ ->
             let descriptor = Libc.createFile path
             fill descriptor file
-            let struct (device, inode) = Libc.identity descriptor
-
-            held.Add { Descriptor = descriptor; Identity = FileIdentity(device, inode) }
+            held.Add { Descriptor = descriptor; Inode = Libc.inode descriptor }
 
             for b in file.Locks do
                 Libc.lockShared descriptor b

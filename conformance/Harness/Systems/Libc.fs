@@ -98,11 +98,11 @@ let read (fd: int) (offset: int64) (buffer: byte[]) : int =
 let truncate (fd: int) (length: int64) : unit =
     nativeTruncate (fd, length) |> must "ftruncate" |> ignore
 
-/// Device and inode: the first two words of struct stat on 64-bit Linux.
-let identity (fd: int) : struct (uint64 * uint64) =
+/// The inode number: the second word of struct stat on 64-bit Linux.
+let inode (fd: int) : uint64 =
     let buffer = Array.zeroCreate<byte> 256
     nativeStat (fd, buffer) |> must "fstat" |> ignore
-    struct (BitConverter.ToUInt64(buffer, 0), BitConverter.ToUInt64(buffer, 8))
+    BitConverter.ToUInt64(buffer, 8)
 
 /// Changes permission bits by name.
 let chmod (path: string) (mode: int) : unit =
