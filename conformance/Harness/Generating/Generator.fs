@@ -150,7 +150,10 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
                 Graph.backend sight.State name
                 |> Option.map (fun b -> sight.State.Nodes[sight.State.Edges[b.Root].Child])
 
-            if isFollowed node then command else Request(name, Request.Flush)
+            if isFollowed node then
+                command
+            else
+                Request(name, Request.Flush)
         | _ -> command
 
     let next () =

@@ -169,6 +169,12 @@ module Checking =
             None
         | Some expected, _ -> Some(ScriptPrinter.expectation expected)
 
+    /// The result with the text that was seen, where the oracle allows several.
+    let private said (result: Result<Reply, Refusal>) (answer: Answer) =
+        match result, answer with
+        | Error refusal, Answer.Refused(_, text) -> Error { refusal with Text = text }
+        | _ -> result
+
     let internal disagreement step command world state allowed actual differences = {
         Step = step
         Command = command
@@ -222,7 +228,7 @@ module Checking =
                         verdict <- ValueSome { broken with Violations = violations }
 
                 let wanted =
-                    match unexpected source.Expected outcome.Result with
+                    match unexpected source.Expected (said outcome.Result answer) with
                     | None -> source.Missing(outcome.World, outcome.State)
                     | some -> some
 

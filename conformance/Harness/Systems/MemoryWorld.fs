@@ -6,6 +6,18 @@ open System.Collections.Generic
 open Ashlar.Block
 open Ashlar.Reference.Block
 
+/// The simulated host has no directories; to an opener a name that leads to one says so.
+[<Sealed>]
+type private DirectoryAware(host: MemoryHostFiles, directories: HashSet<uint64>) =
+    interface IHostFiles with
+        member _.Open(path, writable, file) =
+            match host.Find path with
+            | null -> host.Open(path, writable, &file)
+            | inode when directories.Contains inode.Number ->
+                file <- null
+                HostErrno.IsDirectory
+            | _ -> host.Open(path, writable, &file)
+
 /// A world over the engine's simulated host.
 [<Sealed>]
 type MemoryWorld(host: MemoryHostFiles, script: Script) =
@@ -19,7 +31,19 @@ type MemoryWorld(host: MemoryHostFiles, script: Script) =
             |> Seq.map (fun (i, _) -> uint64 (i + 1))
         )
 
-    let files = WatchedFiles(host, id, (fun identity -> int identity.Inode))
+    let directories =
+        script.Files
+        |> Seq.indexed
+        |> Seq.filter (fun (_, f) -> f.Format = Format.Directory)
+        |> Seq.map (fun (i, _) -> uint64 (i + 1))
+
+    let opener: IHostFiles =
+        if Seq.isEmpty directories then
+            host
+        else
+            DirectoryAware(host, HashSet directories)
+
+    let files = WatchedFiles(opener, id, (fun identity -> int identity.Inode))
 
     /// The simulated host looks at the owner's bits only, so others' bits take their place in a file
     /// that is not ours.
