@@ -142,25 +142,29 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
             let mutable node = sight.Nodes[dice.Below sight.Nodes.Count]
             let mutable tries = 0
 
-            let fits (node: Node) =
-                match wanted with
-                | Wanted.Image -> sight.IsOnQcow2Image node && node.Driver <> Driver.Qcow2
-                | _ -> true
+            let fits (node: Node) = wanted <> Wanted.Image || sight.IsOnBareImage node
 
-            while tries < 5 && not (fits node) do
+            while tries < 6 && not (fits node) do
                 node <- sight.Nodes[dice.Below sight.Nodes.Count]
                 tries <- tries + 1
 
-            node.Name
+            // Most nodes that do not fit are refused, which is worth seeing; an image in an image or
+            // behind a window is out of the model.
+            if fits node || not (sight.IsOnQcow2Image node) then
+                node.Name
+            else
+                "nx"
+
+    /// An image inside an image is out of the model, so below qcow2 there is no qcow2, and no quorum
+    /// that could vote for one.
+    let imageDrivers =
+        Swarm.drivers |> Array.filter (fun d -> d <> "qcow2" && d <> "quorum" && d <> "null-co")
 
     let driverFor (wanted: Wanted) (depth: int) : string =
         if depth >= swarm.DepthMax then
-            if wanted = Wanted.Image || dice.Percent 80 then
-                "file"
-            else
-                "null-co"
-        elif wanted = Wanted.Image && dice.Percent 80 then
-            "file"
+            if wanted = Wanted.Image || dice.Percent 80 then "file" else "null-co"
+        elif wanted = Wanted.Image then
+            if dice.Percent 75 then "file" else dice.Pick imageDrivers
         else
             Swarm.drivers[dice.Weighted swarm.Drivers]
 

@@ -22,7 +22,14 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
     let reopen = ReopenOptions(dice, swarm, sight, add)
     let users = Users(dice, add, sight)
     let plan = Queue<unit -> Command>()
-    let paths = script.Files |> List.map _.Name |> Array.ofList
+
+    /// The files that move; what a host does when a file shall replace a directory is not modelled.
+    let paths =
+        script.Files
+        |> List.filter (fun f -> f.Format <> Format.Directory)
+        |> List.map _.Name
+        |> Array.ofList
+
     let mutable step = 0
 
     let anyName () = add.Reference Wanted.Anything

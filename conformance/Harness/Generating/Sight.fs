@@ -94,6 +94,28 @@ type Sight(script: Script) =
             | _ -> false
         | ValueNone -> false
 
+    /// Whether something stands between the node and the file at the end of its chain that shows
+    /// other bytes than the file has: a qcow2 node or a raw window.
+    member _.IsVeiled(node: Node) : bool =
+        let rec go depth (node: Node) =
+            let below name = Graph.childNamed state node name
+
+            match node.Settings with
+            | Settings.Qcow2 _ -> true
+            | Settings.Raw(offset, size) when offset <> 0L || size.IsSome -> true
+            | _ when depth > 64 -> true
+            | _ ->
+                match below "file", below "image" with
+                | ValueSome edge, _
+                | _, ValueSome edge -> go (depth + 1) state.Nodes[edge.Child]
+                | _ -> false
+
+        go 0 node
+
+    /// Whether the node shows the bytes of a qcow2 image, so that qcow2 fits on it.
+    member this.IsOnBareImage(node: Node) : bool =
+        this.IsOnQcow2Image node && not (this.IsVeiled node)
+
     /// Whether a request to the node touches only what the model follows: never the bytes of a
     /// qcow2 image except through one qcow2 node (BLK-DATA-003 speaks of guest addresses).
     member _.IsFollowed(node: Node) : bool =

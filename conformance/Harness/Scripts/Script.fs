@@ -112,8 +112,22 @@ module Script =
         | Some p, Policy.Static when p.Name = Profile.ashlar.Name -> Some Profile.ashlarStatic
         | found, _ -> found
 
+    /// What a `garbage` file begins with: bytes that are no format's.
+    let garbage (sizeBytes: int64) : byte[] =
+        let text = "no image of any format"B
+        Array.truncate (int (min sizeBytes (int64 text.Length))) text
+
+    /// To the oracle garbage is raw data that it knows; its own Garbage are bytes it lost sight of.
+    let private plain (file: WorldFile) : Inode =
+        match file.Format with
+        | Format.Garbage ->
+            let write content (at, value) = Content.write (int64 at) 1L value content
+            let content = garbage file.SizeBytes |> Array.indexed |> Array.fold write []
+            { World.plainFile Format.Raw file.SizeBytes with Content = content }
+        | format -> World.plainFile format file.SizeBytes
+
     let private inode (file: WorldFile) : Inode = {
-        World.plainFile file.Format file.SizeBytes with
+        plain file with
             Mode = file.Mode
             Owned = file.Owned
             ForeignLocks = List.fold (fun bits b -> bits ||| World.lockBit b) 0 file.Locks

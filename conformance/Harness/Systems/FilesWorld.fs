@@ -47,7 +47,7 @@ type FilesWorld(directory: string, script: Script) =
                 Libc.write descriptor offset bytes
         | Format.Garbage ->
             Libc.truncate descriptor file.SizeBytes
-            Libc.write descriptor 0L "no image of any format"B
+            Libc.write descriptor 0L (Script.garbage file.SizeBytes)
         | Format.Directory -> ()
 
     let add (file: WorldFile) =
@@ -95,9 +95,9 @@ type FilesWorld(directory: string, script: Script) =
         | Move.Rename(from, target) ->
             match names.TryGetValue from with
             | true, inode ->
-                Libc.rename (place from) (place target)
-                names.Remove from |> ignore
-                names[target] <- inode
+                if Libc.rename (place from) (place target) then
+                    names.Remove from |> ignore
+                    names[target] <- inode
             | _ -> ()
         | Move.Unlink path ->
             if names.Remove path then

@@ -111,8 +111,8 @@ let chmod (path: string) (mode: int) : unit =
 /// Gives a file to another user; only root can.
 let chown (fd: int) (owner: int) : unit = nativeChown (fd, owner, owner) |> must "fchown" |> ignore
 
-/// Renames; a missing source is no fault.
-let rename (from: string) (target: string) : unit = nativeRename (from, target) |> ignore
+/// Renames, and says whether it could be done: a file does not replace a directory.
+let rename (from: string) (target: string) : bool = nativeRename (from, target) = 0
 
 /// Removes a name; a missing one is no fault.
 let unlink (path: string) : unit = nativeUnlink path |> ignore

@@ -96,8 +96,7 @@ type MemoryWorldMaker() =
             MemoryContent.Of(ReadOnlySpan bytes)
         | Format.Garbage ->
             let bytes = Array.zeroCreate<byte>(int sizeBytes)
-            let text = "no image of any format"B
-            Array.blit text 0 bytes 0 (min text.Length bytes.Length)
+            (Script.garbage sizeBytes).CopyTo(bytes, 0)
             MemoryContent.Of(ReadOnlySpan bytes)
         | Format.Raw
         | Format.Directory -> MemoryContent.Zeroes sizeBytes
