@@ -12,6 +12,7 @@ let clean = [
     Tidy.Tests.all
     TracesTests.tests
     CorpusTests.tests
+    CorpusTests.onEngine
     testSequenced (testList "qcow2" Qcow2.Tests.all)
     testList "io" [ Io.HostFilesTests.tests; Io.LockTests.tests ]
     testList "data path" [ Data.DriverTests.tests; Data.FlushTests.tests ]
