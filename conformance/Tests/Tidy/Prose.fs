@@ -177,6 +177,18 @@ let private lostScripts () =
             What = $"{id} names script {number}, which is not there"
         }))
 
+/// The number that a script's file name begins with, which is how people call it.
+let private sharedNumbers () =
+    paths.Value
+    |> List.filter (fun path -> Regex.IsMatch(path, @"^conformance/corpus/[0-9]{3}-"))
+    |> List.groupBy (fun path -> path.Substring("conformance/corpus/".Length, 3))
+    |> List.filter (fun (_, all) -> all.Length > 1)
+    |> List.map (fun (number, all) -> {
+        Place = all[1]
+        Line = 1
+        What = $"has the number {number} of {all[0]}"
+    })
+
 let tests =
     testList "prose" [
         test "every requirement says why, from where, by which example and how far it is carried" {
@@ -191,6 +203,9 @@ let tests =
         }
         test "the table has every difference as the oracle declares it" {
             undeclared () |> expectNone "Differences without a row"
+        }
+        test "no two scripts of the corpus share a number" {
+            sharedNumbers () |> expectNone "Shared numbers"
         }
         test "every script that the table of differences names exists" {
             lostScripts () |> expectNone "Scripts"
