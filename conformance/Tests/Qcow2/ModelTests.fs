@@ -3,7 +3,6 @@
 module internal Ashlar.Conformance.Tests.Qcow2.ModelTests
 
 open System
-open System.Diagnostics
 open System.IO
 open System.Threading
 open Expecto
@@ -11,6 +10,7 @@ open Ashlar.Block
 open Ashlar.Conformance.Tests
 open Ashlar.Conformance.Tests.Qcow2.Images
 open Ashlar.Conformance.Tests.Qcow2.Scenario
+open Ashlar.Conformance.Tests.Qcow2.Tools
 
 let private describe (options: Qcow2CreationOptions) =
     $"version {options.Version}, clusters of {options.ClusterBytes}, counts of "
@@ -46,24 +46,6 @@ let private inMemory (random: Random) =
 
     chain 0 None
 
-let private run (program: string) (arguments: string list) =
-    let info =
-        ProcessStartInfo(
-            program,
-            arguments,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true
-        )
-
-    use child = there (Process.Start info)
-    let errors = child.StandardError.ReadToEndAsync()
-    let output = child.StandardOutput.ReadToEnd()
-    child.WaitForExit()
-
-    if child.ExitCode <> 0 then
-        let arguments = String.concat " " arguments
-        failwith $"{program} {arguments}: exit code {child.ExitCode}: {output}{errors.Result}"
-
 let private createOn path (options: Qcow2CreationOptions) =
     let mutable created: HostFile | null = null
     let errno = LinuxHostFiles.Instance.Create(path, 0o600, &created)
@@ -76,14 +58,6 @@ let private createOn path (options: Qcow2CreationOptions) =
     match Qcow2Creation.TryCreate(file, options) with
     | null -> file
     | refusal -> failwith $"create: {refusal.Text}"
-
-/// QEMU's tools must find a clean image with the same content, alone and over its backing chain.
-let private judge directory path (subject: Subject) =
-    writeBack subject
-    run "qemu-img" [ "check"; "-q"; "-f"; "qcow2"; path ]
-    let expected = Path.Combine(directory, "expected.raw")
-    File.WriteAllBytes(expected, subject.Expected)
-    run "qemu-img" [ "compare"; "-q"; "-f"; "qcow2"; "-F"; "raw"; path; expected ]
 
 let private onFiles directory (random: Random) =
     let run = random.Next()
@@ -121,14 +95,6 @@ let private onFiles directory (random: Random) =
             chain (depth + 1) (Some(path, top))
 
     chain 0 None
-
-let private withDirectory body =
-    let directory = Directory.CreateTempSubdirectory("ashlar-qcow2-").FullName
-
-    try
-        body directory
-    finally
-        Directory.Delete(directory, true)
 
 /// Each of several threads has a part of one image to itself and checks it while the others write.
 let private sideBySide (random: Random) =

@@ -1,4 +1,10 @@
 /// The tests of the qcow2 format.
 module Ashlar.Conformance.Tests.Qcow2.Tests
 
-let all = [ ModelTests.tests; GrowthTests.tests; CrashTests.tests; HostileTests.tests ]
+let all = [
+    ModelTests.tests
+    ForeignTests.tests
+    GrowthTests.tests
+    CrashTests.tests
+    HostileTests.tests
+]
