@@ -118,6 +118,14 @@ let private refused =
                 Expect.equal (write |> Option.map _.Text) (Some text) "a write all the same")
         }
 
+        test "persistent bitmaps, for writing only" {
+            inDirectory (fun _ path ->
+                create path "" "1M"
+                qemuImg [ "bitmap"; "--add"; path; "b" ]
+                let text = "qcow2: Image has persistent bitmaps; cannot be opened read/write"
+                Expect.equal (refusal path) text "text")
+        }
+
         test "compressed clusters, by the request that meets one (BLK-DATA-010)" {
             inDirectory (fun directory path ->
                 let raw = Path.Combine(directory, "raw")

@@ -28,6 +28,9 @@ internal sealed class Qcow2Header
     internal const ulong CompressionTypeBit = 8;
     internal const ulong ExtendedL2Bit = 16;
 
+    /// <summary>The autoclear bit that says that the image's bitmaps follow its content.</summary>
+    private const ulong BitmapsBit = 1;
+
     private const int LargestCompressionType = 1;
     private const int DefaultRefcountOrder = 4;
 
@@ -152,8 +155,12 @@ internal sealed class Qcow2Header
         {
             return Refused("qcow2: Image is dirty; cannot be opened read/write");
         }
-        return SnapshotCount != 0
-            ? Refused("qcow2: Image has internal snapshots; cannot be opened read/write")
+        if (SnapshotCount != 0)
+        {
+            return Refused("qcow2: Image has internal snapshots; cannot be opened read/write");
+        }
+        return (AutoclearFeatures & BitmapsBit) != 0
+            ? Refused("qcow2: Image has persistent bitmaps; cannot be opened read/write")
             : null;
     }
 

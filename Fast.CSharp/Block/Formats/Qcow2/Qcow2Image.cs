@@ -125,7 +125,7 @@ internal sealed partial class Qcow2Image : IDisposable
     }
 
     // Before the first change: know where all tables are, and take back what an image claims for
-    // features that do not follow our changes (bitmaps and whatever comes later).
+    // features that do not follow our changes.
     private async ValueTask<BlockError?> PrepareForWritingAsync()
     {
         if (_isDamaged)
