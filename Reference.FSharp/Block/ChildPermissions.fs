@@ -4,7 +4,7 @@ namespace Ashlar.Reference.Block
 
 /// The rules from a parent's cumulative pair to the pair on an edge.
 module ChildPermissions =
-    /// A filter passes both sets on (BLK-PERM-010).
+    /// A filter passes both sets on (BLK-PERM-010): throttle (BLK-PERM-022), raw without a window.
     let private filter perm shared : struct (Perm * Perm) = struct (perm, shared)
 
     /// A backing child is only read; its content must stay (BLK-PERM-011).

@@ -83,7 +83,8 @@ module Disk =
         | Settings.CopyOnRead -> nearestImage state (onlyChild state node)
         | _ -> ValueNone
 
-    /// Reads a range that lies inside the node.
+    /// Reads a range that lies inside the node. raw moves its window (BLK-DATA-004), null-co has
+    /// nothing but zeroes (BLK-DATA-008), filters pass requests through (BLK-DATA-009).
     let rec read (context: Context) state world id offset length : Answer<Bytes> =
         let node = state.Nodes[id]
         let known content = answer world (Ok(ValueSome(Content.within offset length content)))
@@ -391,6 +392,7 @@ module Disk =
             bounded offset length (fun () -> read context state world id offset length)
         | ValueNone, Request.Write(offset, length, value) -> writing offset length value
         | ValueNone, Request.WriteZeroes(offset, length) -> writing offset length 0uy
+        // nothing is held back here, so there is nothing to flush (BLK-DATA-012)
         | ValueNone, Request.Flush ->
             Rule.touch context (Rule.data 12)
             answer world (Ok(ValueSome []))

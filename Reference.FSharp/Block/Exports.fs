@@ -128,7 +128,8 @@ module Exports =
                     let export = { export with Backend = backend }
                     Ok { state with Exports = export :: state.Exports }
 
-    /// block-export-add (BLK-EXPORT-001 to 005).
+    /// block-export-add (BLK-EXPORT-001, 002; BLK-EXPORT-003: a writable export needs a writable
+    /// node; BLK-EXPORT-004, 005).
     let add (context: Context) (state: State) id nodeName (name: string option) writable =
         let refuse = refusing context state nodeName
 

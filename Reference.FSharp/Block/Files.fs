@@ -98,7 +98,7 @@ module Files =
         && Perm.subset hold.LockedShared shared
 
     /// Prepares the locks of a new pair; yields the bytes that are held beside the old pair's until
-    /// the commit (BLK-FILE-011, BLK-FILE-012).
+    /// the commit (BLK-FILE-011, BLK-FILE-012); locking=off neither takes nor tests (BLK-FILE-014).
     let prepareLocks
         (context: Context)
         (state: State)

@@ -91,6 +91,8 @@ type Node = {
     Implicit: bool
     /// Whether blockdev-add owns a reference (BLK-GRAPH-004).
     MonitorOwned: bool
+    /// Whether its own open is not over yet; its children may be missing (BLK-OPEN-026).
+    IsOpening: bool
     /// The node it was opened inline for, or -1 (BLK-GRAPH-005).
     InheritsFrom: int
     /// What the user said.

@@ -22,7 +22,9 @@ module GraphCommands =
     let private busyText (node: Node) (overlay: Node) =
         "Node '" + node.Name + "' is busy: node is used as backing hd of '" + overlay.Name + "'"
 
-    /// blockdev-del: the tests in their order, then it always succeeds (BLK-GRAPH-010 to 014).
+    /// blockdev-del: unknown (BLK-GRAPH-010), used by a backend (BLK-GRAPH-011), a backing child
+    /// (BLK-GRAPH-012), not the monitor's (BLK-GRAPH-013), with other parents (BLK-GRAPH-014); then
+    /// it always succeeds.
     let del (context: Context) (state: State) (name: string) : Result<State, Refused> =
         let refuse rule text = Error { Why = Rule.refuse context rule name text; Left = state }
 

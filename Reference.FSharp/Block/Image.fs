@@ -52,7 +52,8 @@ module Image =
         let ofChild child =
             match child with
             | ValueSome(edge: Edge) -> length context state edge.Child
-            | ValueNone -> ValueNone
+            // blkdebug that is still opening its child (BLK-OPEN-026)
+            | ValueNone -> ValueSome 0L
 
         match node.Settings with
         | Settings.File hold -> hostLength context.World.Inodes[hold.Inode]
@@ -64,6 +65,7 @@ module Image =
         | Settings.Qcow2 image when image.Inode >= 0 ->
             ValueSome(context.World.Inodes[image.Inode].SizeBytes / sector * sector)
         | Settings.Qcow2 _ -> ValueNone
+        | Settings.Quorum _ when node.IsOpening -> ValueSome 0L
         | Settings.Quorum _ ->
             let lengths = Graph.children state node |> List.map (ValueSome >> ofChild)
 
@@ -137,6 +139,7 @@ module Image =
         | Settings.Throttle _
         | Settings.CopyOnRead
         | Settings.Blkdebug _ -> child ()
+        | Settings.Quorum _ when node.IsOpening -> Seen.NoImage
         | Settings.Quorum(threshold, _, fifo) ->
             let versions =
                 Graph.children state node
@@ -145,7 +148,9 @@ module Image =
 
             let images = versions |> List.distinct |> List.filter _.IsImage
 
-            if fifo then
+            if versions.IsEmpty then
+                Seen.NoImage
+            elif fifo then
                 List.head versions
             elif List.contains Seen.Unclear versions || images.Length > 1 then
                 Seen.Unclear

@@ -140,6 +140,7 @@ module LegacyOpen =
         ForceShare = LegacyOptions.isOn "force-share" options
         Implicit = false
         MonitorOwned = false
+        IsOpening = false
         InheritsFrom = inheritsFrom
         Explicit = Map.toList explicit
         Effective = Map.toList options

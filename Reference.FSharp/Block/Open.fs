@@ -58,6 +58,26 @@ module Open =
             Text = "Could not open backing file: " + refusal.Text
     }
 
+    /// QEMU puts the name in the header into the options of an inline backing child, unless its
+    /// `file` child says a filename (DD-HEADER-NAME): what that leads to.
+    let rec private forcedNameText (spec: Spec) : string voption =
+        match spec.Driver, Options.childSpec "file" spec.Children with
+        | Driver.File, _ -> ValueSome "Can't specify 'file' and 'filename' options at the same time"
+        | Driver.NullCo, _ -> ValueSome "The only allowed filename for this driver is 'null-co://'"
+        | _, ValueSome(ChildSpec.Inline file) -> forcedNameText file
+        | _, ValueSome(ChildSpec.Reference _) ->
+            ValueSome
+                "Cannot reference an existing block device with additional options or a new filename"
+        | _ -> ValueSome "*"
+
+    let private forcedName (context: Context) (hold: ImageHold) (child: ChildSpec) =
+        match child with
+        | ChildSpec.Inline spec when context.Profile.ForcesHeaderName && hold.NamesBacking ->
+            match Options.childSpec "file" spec.Children with
+            | ValueSome(ChildSpec.Inline { Driver = Driver.File }) -> ValueNone
+            | _ -> forcedNameText spec
+        | _ -> ValueNone
+
     let private childOf name (spec: Spec) = Options.childSpec name spec.Children
 
     /// A new node without children, put under its name (BLK-GRAPH-001, BLK-GRAPH-003).
@@ -72,7 +92,8 @@ module Open =
             AutoReadOnly = flags.AutoReadOnly
             ForceShare = Options.flag "force-share" effective
             Implicit = false
-            MonitorOwned = false
+            MonitorOwned = heritage.IsNone
+            IsOpening = true
             InheritsFrom =
                 (match heritage with
                  | ValueSome h -> h.Parent
@@ -108,19 +129,17 @@ module Open =
         | Error why ->
             fail context state why (fun () -> Transaction.closeIfUnreferenced context state child)
 
-    /// Notes the length of a node just opened.
-    let private remember (context: Context) id (state: State) =
-        if context.Profile.RemembersLength then
-            let node = state.Nodes[id]
+    /// A node just opened; its length is noted where the profile does.
+    let private settle (context: Context) id (state: State) =
+        let node = { state.Nodes[id] with IsOpening = false }
 
-            match Image.measure context state node with
-            | ValueSome bytes -> {
-                state with
-                    Nodes = state.Nodes.Add(id, { node with KnownBytes = bytes })
-              }
-            | ValueNone -> state
-        else
-            state
+        let bytes =
+            if context.Profile.RemembersLength then
+                Image.measure context state node |> ValueOption.defaultValue -1L
+            else
+                -1L
+
+        { state with Nodes = state.Nodes.Add(id, { node with KnownBytes = bytes }) }
 
     /// Opens a node (BLK-OPEN-006, BLK-OPEN-008). Images counts headers that led here.
     let rec openNode
@@ -161,13 +180,13 @@ module Open =
                     fail context refused.Left refused.Why (fun () ->
                         finish (Transaction.close context refused.Left id))
                 | Ok state ->
-                    let state = finish state |> remember context id
+                    let state = finish state
 
                     match openBacking context state id spec images with
                     | Error refused ->
                         fail context refused.Left refused.Why (fun () ->
                             Transaction.close context refused.Left id)
-                    | Ok state -> Ok(struct (state, id))
+                    | Ok state -> Ok(struct (settle context id state, id))
 
     /// The `file` child of a driver that is not a protocol driver, opened or looked up before
     /// anything else, with QEMU's temporary root on it (BLK-OPEN-006).
@@ -204,7 +223,7 @@ module Open =
         | Error refused -> Error refused
         | Ok(struct (state, child)) -> attach context state id child edgeName role
 
-    /// The driver's open (BLK-OPEN-024).
+    /// The driver's open (BLK-OPEN-024). It changes no file (BLK-FILE-021).
     and private openDriver context (state: State) id (spec: Spec) file images =
         let node = state.Nodes[id]
         let filtered = Role.Filtered ||| Role.Primary
@@ -335,11 +354,18 @@ module Open =
             | Error refused -> prefix refused
             | Ok(struct (state, child)) -> attach context state id child "backing" Role.Cow
 
+        let forced hold child =
+            match forcedName context hold child with
+            | ValueSome text ->
+                let why = Rule.refuse context (Rule.opening 12) node.Name text
+                prefix { Why = why; Left = state }
+            | ValueNone -> add child images
+
         match node.Settings, childOf "backing" spec with
         | _, ValueSome ChildSpec.Nothing -> Ok state
-        | _, ValueSome child ->
+        | Settings.Qcow2 hold, ValueSome child ->
             Rule.touch context (Rule.opening 12)
-            add child images
+            forced hold child
         | Settings.Qcow2 hold, ValueNone when hold.NamesBacking && hold.Inode >= 0 ->
             Rule.touch context (Rule.opening 12)
             let refuse text = Rule.refuse context (Rule.opening 12) node.Name text
@@ -400,7 +426,5 @@ module Open =
             | Error refused ->
                 Rule.touch context (Rule.opening 9)
                 Error refused
-            | Ok(struct (state, id)) ->
-                // result: owned by the monitor
-                let node = { state.Nodes[id] with MonitorOwned = true }
-                Ok { state with Nodes = state.Nodes.Add(id, node) }
+            // result: owned by the monitor
+            | Ok(struct (state, _)) -> Ok state

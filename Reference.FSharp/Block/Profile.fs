@@ -48,8 +48,8 @@ type Declared = {
     Id: string
     /// The requirement it departs from.
     Requirement: string
-    /// The invariant it breaks, if any (I1 to I14).
-    Invariant: string option
+    /// The invariants it breaks (I1 to I14).
+    Invariants: string list
     /// One sentence.
     Meaning: string
 }
@@ -82,6 +82,8 @@ type Profile = {
     RemembersLength: bool
     /// BLK-OPEN-012: a backing file without a format in the header is probed.
     ProbesBacking: bool
+    /// BLK-OPEN-012: the name in the header goes into the options of an inline backing child.
+    ForcesHeaderName: bool
     /// BLK-GRAPH-003: generated names are counted; otherwise they are equal after renaming.
     CountedNames: bool
 }
@@ -106,6 +108,7 @@ module Profile =
         TemporaryRoot = false
         RemembersLength = false
         ProbesBacking = false
+        ForcesHeaderName = false
         CountedNames = true
     }
 
@@ -128,6 +131,7 @@ module Profile =
             TemporaryRoot = true
             RemembersLength = true
             ProbesBacking = true
+            ForcesHeaderName = true
             CountedNames = false
     }
 
@@ -149,6 +153,7 @@ module Profile =
             ReopenForgetsFlags = false
             // No command of these profiles changes a length.
             RemembersLength = false
+            ForcesHeaderName = false
     }
 
     /// Commit e35bdc123a itself: the option is parsed and inherited, nothing more.
@@ -160,123 +165,115 @@ module Profile =
     /// The profile of that name.
     let ofName (name: string) : Profile option = all |> List.tryFind (fun p -> p.Name = name)
 
-    /// What the profile declares; empty for `ashlar`.
-    let declared (profile: Profile) : Declared list = [
-        let say holds id requirement invariant meaning =
-            if holds then
-                [ { Id = id; Requirement = requirement; Invariant = invariant; Meaning = meaning } ]
-            else
-                []
+    /// Every declared difference: who makes it, its id, what it departs from, what it breaks.
+    let private differences: ((Profile -> bool) * string * string * string list * string) list = [
+        _.ResizeOnReadOnly,
+        "DD-RESIZE-RO",
+        "BLK-PERM-007",
+        [ "I2"; "I7" ],
+        "A read-only node grants resize when it is asked for without write."
 
-        yield!
-            say
-                profile.ResizeOnReadOnly
-                "DD-RESIZE-RO"
-                "BLK-PERM-007"
-                (Some "I2")
-                "A read-only node grants resize when it is asked for without write."
+        _.StalePermissions,
+        "DD-STALE-PERMS",
+        "BLK-PERM-034",
+        [ "I3"; "I10"; "I13" ],
+        "A loosening that the environment refuses leaves too strong permissions."
 
-        yield!
-            say
-                profile.StalePermissions
-                "DD-STALE-PERMS"
-                "BLK-PERM-034"
-                (Some "I3")
-                "A loosening that the environment refuses leaves too strong permissions."
+        _.ListOrderOnAbort,
+        "DD-LIST-ORDER",
+        "BLK-GRAPH-007",
+        [ "I4" ],
+        "An aborted reopen may leave children and parents lists in another order."
 
-        yield!
-            say
-                profile.ListOrderOnAbort
-                "DD-LIST-ORDER"
-                "BLK-GRAPH-007"
-                (Some "I4")
-                "An aborted reopen may leave children and parents lists in another order."
+        (fun p -> p.Descriptors <> Descriptors.Two),
+        "DD-FD",
+        "BLK-FILE-001",
+        [],
+        "A file node has one descriptor, which is opened anew by name."
 
-        yield!
-            say
-                (profile.Descriptors <> Descriptors.Two)
-                "DD-FD"
-                "BLK-FILE-001"
-                None
-                "A file node has one descriptor, which is opened anew by name."
+        _.ReopenForgetsFlags,
+        "DD-FD-FLAGS",
+        "BLK-FILE-002",
+        [ "I8"; "I13" ],
+        "A reopen forgets the mode of the descriptor (B1)."
 
-        yield!
-            say
-                profile.ReopenForgetsFlags
-                "DD-FD-FLAGS"
-                "BLK-FILE-002"
-                (Some "I13")
-                "A reopen forgets the mode of the descriptor (B1)."
+        (fun p -> p.ReopenTwice = ReopenTwice.MergedInPlace),
+        "DD-REOPEN-TWICE",
+        "BLK-REOPEN-002",
+        [],
+        "A node listed twice in a reopen is merged in place (C2)."
 
-        yield!
-            say
-                (profile.ReopenTwice = ReopenTwice.MergedInPlace)
-                "DD-REOPEN-TWICE"
-                "BLK-REOPEN-002"
-                None
-                "A node listed twice in a reopen is merged in place (C2)."
+        _.ReopenListOrder,
+        "DD-REOPEN-ORDER",
+        "BLK-REOPEN-005",
+        [ "I11" ],
+        "The options of a reopen depend on the order of its list."
 
-        yield!
-            say
-                profile.ReopenListOrder
-                "DD-REOPEN-ORDER"
-                "BLK-REOPEN-005"
-                (Some "I11")
-                "The options of a reopen depend on the order of its list."
+        _.ForceShareNeverReopens,
+        "DD-FORCE-SHARE",
+        "BLK-REOPEN-017",
+        [ "I8" ],
+        "A node opened with force-share can never be reopened (B2)."
 
-        yield!
-            say
-                profile.ForceShareNeverReopens
-                "DD-FORCE-SHARE"
-                "BLK-REOPEN-017"
-                (Some "I8")
-                "A node opened with force-share can never be reopened (B2)."
+        _.NbdReopenFails,
+        "DD-NBD-REOPEN",
+        "BLK-RO-021",
+        [ "I8" ],
+        "A degraded nbd node fails an identical reopen (B3)."
 
-        yield!
-            say
-                profile.NbdReopenFails
-                "DD-NBD-REOPEN"
-                "BLK-RO-021"
-                (Some "I8")
-                "A degraded nbd node fails an identical reopen (B3)."
+        _.ProbesBacking,
+        "DD-PROBE",
+        "BLK-OPEN-012",
+        [],
+        "A backing file whose format the header does not name is probed."
 
-        yield!
-            say
-                profile.ProbesBacking
-                "DD-PROBE"
-                "BLK-OPEN-012"
-                None
-                "A backing file whose format the header does not name is probed."
+        _.ForcesHeaderName,
+        "DD-HEADER-NAME",
+        "BLK-OPEN-012",
+        [],
+        "The name in a header goes into the options of an inline backing child, and clashes."
 
-        yield!
-            say
-                profile.RemembersLength
-                "DD-LENGTH"
-                "BLK-DATA-011"
-                None
-                "A node remembers its length instead of asking what is below."
+        (fun p -> p.ReopenTwice = ReopenTwice.MergedInPlace),
+        "DD-DISCARD",
+        "BLK-REOPEN-003",
+        [],
+        "A reopen that leaves discard out keeps the old one."
 
-        yield!
-            say
-                profile.TemporaryRoot
-                "DD-TEMPORARY-ROOT"
-                "BLK-OPEN-006"
-                None
-                "An open holds a temporary root on the file child, with a refresh at either end."
+        _.RemembersLength,
+        "DD-LENGTH",
+        "BLK-DATA-011",
+        [],
+        "A node remembers its length instead of asking what is below."
 
-        yield!
-            say
-                (profile.AutoReadOnly = AutoReadOnly.Parsed)
-                "DD-SEED-STICKY"
-                "BLK-RO-030"
-                None
-                "The auto-read-only flag, once set, is not cleared by a reopen."
+        _.TemporaryRoot,
+        "DD-TEMPORARY-ROOT",
+        "BLK-OPEN-006",
+        [],
+        "An open holds a temporary root on the file child, with a refresh at either end."
 
-        yield!
-            say
-                (profile.AutoReadOnly = AutoReadOnly.Parsed)
-                "DD-SEED-FD"
-                "BLK-FILE-030"
-                (Some "I4")
-                "A refused reopen may leave the new descriptor of a file open."
+        (fun p -> p.AutoReadOnly = AutoReadOnly.Parsed),
+        "DD-SEED-STICKY",
+        "BLK-RO-030",
+        [],
+        "The auto-read-only flag, once set, is not cleared by a reopen."
+
+        (fun p -> p.AutoReadOnly = AutoReadOnly.Parsed),
+        "DD-SEED-FD",
+        "BLK-FILE-030",
+        [ "I4" ],
+        "A refused reopen may leave the new descriptor of a file open."
     ]
+
+    /// What the profile declares; empty for `ashlar`.
+    let declared (profile: Profile) : Declared list =
+        differences
+        |> List.choose (fun (holds, id, requirement, invariants, meaning) ->
+            if holds profile then
+                Some {
+                    Id = id
+                    Requirement = requirement
+                    Invariants = invariants
+                    Meaning = meaning
+                }
+            else
+                None)

@@ -29,7 +29,9 @@ module ReadOnly =
     let degrades (profile: Profile) (flags: Flags) (errno: Errno) : bool =
         profile.AutoReadOnly = AutoReadOnly.Static && flags.AutoReadOnly && errno = Errno.Access
 
-    /// ashlar: a second descriptor, opened by name, given up at commit (BLK-FILE-001, 004 to 006).
+    /// ashlar: a second descriptor, opened by name (BLK-FILE-004) and only of the same file
+    /// (BLK-FILE-005), a refusal being the change's (BLK-RO-011); given up at commit, which cannot
+    /// fail (BLK-FILE-006).
     let private twoDescriptors (context: Context) (node: Node) (hold: FileHold) wanted =
         if wanted && not hold.WritableFd then
             Rule.touch context (Rule.file 4)

@@ -223,6 +223,17 @@ module ReopenQueue =
                 | Some old when keep -> { made with BackingMissing = old.BackingMissing }
                 | _ -> made
 
+            // QEMU keeps the discard flag when the option is left out (DD-DISCARD)
+            let made =
+                match
+                    Options.find "discard" made.Options, Options.find "discard" node.Effective
+                with
+                | ValueNone, ValueSome kept -> {
+                    made with
+                        Options = ("discard", kept) :: made.Options
+                  }
+                | _ -> made
+
             let queue =
                 if old.IsSome then
                     queue |> List.map (fun e -> if e.Node = id then made else e)

@@ -93,6 +93,7 @@ module Resize =
                 let inode = world.Inodes[id]
                 let kept = (size + cluster - 1L) / cluster * cluster
 
+                // shrinking gives up whole clusters (BLK-SIZE-006)
                 if size < inode.SizeBytes then
                     Rule.touch context (Rule.size 6)
 

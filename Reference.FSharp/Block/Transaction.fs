@@ -190,7 +190,8 @@ module Transaction =
             else
                 { state with Nodes = nodes }
 
-    let private isReferenced (node: Node) = node.MonitorOwned || not node.Parents.IsEmpty
+    let private isReferenced (node: Node) =
+        node.MonitorOwned || node.IsOpening || not node.Parents.IsEmpty
 
     /// A refresh whose refusal is nobody's business: in ashlar there is none (BLK-PERM-034).
     let private loosen context state roots =
@@ -207,10 +208,16 @@ module Transaction =
         let edge = state.Edges[edgeId]
         let state = unlink edge (endInheritance state edge)
 
-        if isReferenced state.Nodes[edge.Child] then
-            loosen context state [ edge.Child ]
-        else
-            close context state edge.Child
+        let dies = not (isReferenced state.Nodes[edge.Child])
+
+        // a refresh of what is about to be closed shows in QEMU's descriptors only (DD-FD-FLAGS)
+        let state =
+            if dies && not context.Profile.ReopenForgetsFlags then
+                state
+            else
+                loosen context state [ edge.Child ]
+
+        if dies then close context state edge.Child else state
 
     /// Closes a node without references: its edges one by one, then itself (BLK-GRAPH-004).
     and close (context: Context) (state: State) (id: int) : State =

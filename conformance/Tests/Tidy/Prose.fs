@@ -141,9 +141,7 @@ let private undeclared () =
                 id = declared.Id
                 && row.Contains profile.Name
                 && row.Contains declared.Requirement
-                && (match declared.Invariant with
-                    | Some invariant -> row.Contains invariant
-                    | None -> true))
+                && declared.Invariants |> List.forall row.Contains)
             |> not)
         |> List.map (fun declared -> {
             Place = table
