@@ -190,13 +190,13 @@ type ReopenOptions(dice: Dice, swarm: Swarm, sight: Sight, add: AddOptions) =
             else
                 members
 
-        Value.Dict(
-            [
-                "driver", Value.Str(Graph.driverName node.Driver)
-                "node-name", Value.Str(if dice.Percent 1 then "nx" else node.Name)
-            ]
-            @ members
-        )
+        let head = [
+            "driver", Value.Str(Graph.driverName node.Driver)
+            "node-name", Value.Str(if dice.Percent 1 then "nx" else node.Name)
+        ]
+
+        // What was spoilt may say driver and name again, which no JSON object can.
+        Value.Dict(head @ members |> List.distinctBy fst)
 
     /// A list of one to three nodes; several are often neighbours.
     member _.List() : Value list =
