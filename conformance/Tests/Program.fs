@@ -16,7 +16,19 @@ let clean = [
     testSequenced (testList "qcow2" Qcow2.Tests.all)
     testList "io" [ Io.HostFilesTests.tests; Io.LockTests.tests ]
     testList "data path" [ Data.DriverTests.tests; Data.FlushTests.tests ]
-    testList "algebra" [ Algebra.LatticeTests.tests ]
+    testList "algebra" [
+        Algebra.LatticeTests.tests
+        Algebra.UsersTests.tests
+        Algebra.ChildRulesTests.tests
+    ]
+    testList "commands" [
+        Commands.RefusalTests.tests
+        Commands.InverseTests.tests
+        Commands.ReopenTests.tests
+        Commands.ReadOnlyTests.tests
+        Commands.UserTests.tests
+    ]
+    testList "generators" [ Generators.GeneratorTests.tests; Generators.ShrinkTests.tests ]
 ]
 
 /// The tests of a Planted build: only those that switch a planted bug on.

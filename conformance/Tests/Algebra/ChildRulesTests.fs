@@ -17,7 +17,7 @@ let private holds name property = law draws name (Property.falseToFailure proper
 
 /// Whether every edge of the first asks no more than the same edge of the second.
 let private allAskNoMore (less: Asks) (more: Asks) =
-    less.Keys = more.Keys
+    List.ofSeq less.Keys = List.ofSeq more.Keys
     && less |> Map.forall (fun name asked -> Gens.asksNoMore asked more[name])
 
 let private monotone maker =

@@ -91,19 +91,13 @@ let private image forceShare =
     let own = [ "driver", str "file"; "node-name", str "image"; "filename", str "image.qcow2" ]
     Value.Dict(own @ leafFlags forceShare)
 
-let private header: Qcow2Header = {
-    World.plainHeader with
-        BackingFile = None
-        BackingFormat = None
-}
-
 /// A world with one qcow2 image and one throttle group.
 let world: Script = {
     Script.empty with
         Files = [
             {
                 Name = "image.qcow2"
-                Format = Format.Qcow2 header
+                Format = Format.Qcow2 World.plainHeader
                 SizeBytes = 1_048_576L
                 Mode = 0o644
                 Owned = true

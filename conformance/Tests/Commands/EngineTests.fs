@@ -5,17 +5,17 @@ module Ashlar.Conformance.Tests.Commands.EngineTests
 open Expecto
 open Ashlar.Conformance
 open Ashlar.Reference.Block
-open Ashlar.Conformance.Tests.Commands.Plan
+open Ashlar.Conformance.Tests.Commands.Drafts
 open Ashlar.Conformance.Tests.Commands.Properties
 
-let private plans = 200
+let private drafts = 200
 
 /// A maker belongs to one thread, and tests run side by side.
 let private maker =
     new System.Threading.ThreadLocal<SubjectMaker>(fun () ->
         new EngineMaker("engine", new MemoryWorldMaker()) :> SubjectMaker)
 
-let private start () = maker.Value.Start Plan.world
+let private start () = maker.Value.Start Drafts.world
 
 /// What is there, without the answer given last.
 let private seen (subject: Subject) = subject.Observe Answer.Done
@@ -35,12 +35,12 @@ let private isOk (answer: Answer) =
     | Answer.Refused _ -> false
     | Answer.Broken reason -> failtest reason
 
-/// Every step of so many plans on a fresh engine each: before, the command, its answer, after.
-let private everyStep name plans check =
-    property name plans Profile.ashlar (fun plan ->
+/// Every step of so many drafts on a fresh engine each: before, the command, its answer, after.
+let private everyStep name drafts check =
+    property name drafts Profile.ashlar (fun draft ->
         use subject = start ()
 
-        for command in plan.Commands do
+        for command in draft.Commands do
             let before = seen subject
             let answer = subject.Act command
             check subject before command answer)
@@ -54,7 +54,7 @@ let private contents (subject: Subject) (observation: Observation) =
 let private refused =
     everyStep
         "BLK-PERM-032 BLK-GRAPH-007 a refused command leaves all that can be seen as it was"
-        plans
+        drafts
         (fun subject before command answer ->
             if not (isOk answer) then
                 expectSame (shown command) before (seen subject))
@@ -62,7 +62,7 @@ let private refused =
 let private refusedContents =
     everyStep
         "BLK-DATA-001 a refused command leaves what users read as it was"
-        (plans / 2)
+        (drafts / 2)
         (fun subject before command answer ->
             ignore answer
             let first = contents subject before
@@ -74,7 +74,7 @@ let private refusedContents =
 let private moves =
     everyStep
         "the environment's moves change nothing that is open"
-        plans
+        drafts
         (fun subject before command answer ->
             match command with
             | Move _ ->
@@ -95,7 +95,7 @@ let private inverse (command: Command) =
 let private inverses =
     everyStep
         "BLK-GRAPH-004 BLK-PERM-041 BLK-EXPORT-006 what is made is unmade without a trace"
-        plans
+        drafts
         (fun subject before command answer ->
             match inverse command with
             | Some undo when isOk answer ->
@@ -107,7 +107,7 @@ let private inverses =
             | _ -> ())
 
 let private loosening =
-    everyStep "BLK-PERM-034 giving everything back never fails" plans (fun subject _ command _ ->
+    everyStep "BLK-PERM-034 giving everything back never fails" drafts (fun subject _ command _ ->
         for backend in (seen subject).Backends do
             match backend.Name with
             | Some name when command.IsMove ->
@@ -119,11 +119,11 @@ let private loosening =
             | _ -> ())
 
 let private function' =
-    property "a step is a function of its inputs" plans Profile.ashlar (fun plan ->
+    property "a step is a function of its inputs" drafts Profile.ashlar (fun draft ->
         use one = start ()
         use other = start ()
 
-        for command in plan.Commands do
+        for command in draft.Commands do
             Expect.equal (other.Act command) (one.Act command) (shown command)
 
         expectSame "the end" (seen one) (seen other))
@@ -131,11 +131,11 @@ let private function' =
 let private identity =
     property
         "BLK-REOPEN-023 a reopen with the same options and children changes nothing"
-        plans
+        drafts
         Profile.ashlar
-        (fun plan ->
+        (fun draft ->
             use subject = start ()
-            let taken = plan.Run()
+            let taken = draft.Run()
 
             for step in taken do
                 subject.Act step.Command |> ignore
@@ -153,12 +153,12 @@ let private identity =
 let private isClosed =
     property
         "BLK-GRAPH-004 deleting everything leaves no descriptor and no lock"
-        plans
+        drafts
         Profile.ashlar
-        (fun plan ->
+        (fun draft ->
             use subject = start ()
 
-            for command in plan.Commands do
+            for command in draft.Commands do
                 subject.Act command |> ignore
 
             let unmake (o: Observation) = [

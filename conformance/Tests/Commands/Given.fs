@@ -29,7 +29,7 @@ let rec private nested (flat: (string list * Value) list) : Value =
     else
         Value.Dict(heads |> List.map (fun head -> head, valueOf head))
 
-let private members (options: OptionList) =
+let private members (options: (string * Value) list) =
     options |> List.map (fun (name, value) -> List.ofArray (name.Split '.'), value) |> nested
 
 let private childOptions (state: State) (node: Node) =
@@ -44,7 +44,7 @@ let private childOptions (state: State) (node: Node) =
         ("backing", Value.Null) :: (edges |> List.map (fun e -> e.Name, reference e))
     | _ -> edges |> List.map (fun e -> e.Name, reference e)
 
-let private withOptions (options: OptionList) (state: State) (node: Node) =
+let private withOptions (options: (string * Value) list) (state: State) (node: Node) =
     let own =
         Value.members (members options)
         |> List.filter (fun (name, _) -> name <> "driver" && name <> "node-name")

@@ -6,11 +6,11 @@ open Ashlar.Conformance
 open Ashlar.Reference.Block
 open Ashlar.Conformance.Tests.Commands.Properties
 
-let private plans = 300
+let private drafts = 300
 
 /// The command undone by another one right after: everything is as it was but the counters.
 let private undoes name inverse =
-    everyStep name plans Profile.ashlar (fun taken ->
+    everyStep name drafts Profile.ashlar (fun taken ->
         match taken.Outcome.Result, inverse taken.Command with
         | Ok _, Some undo ->
             let back = outcome Profile.ashlar taken.Outcome.World taken.Outcome.State undo
@@ -39,7 +39,7 @@ let tests =
             match command with
             | BlockExportAdd(id, _, _, _) -> Some(BlockExportDel id)
             | _ -> None)
-        everyStep "BLK-PERM-050 set, then set back" plans Profile.ashlar (fun taken ->
+        everyStep "BLK-PERM-050 set, then set back" drafts Profile.ashlar (fun taken ->
             match taken.Outcome.Result, taken.Command with
             | Ok _, BackendSet(name, _, _) ->
                 let old = taken.StateBefore.Backends.Values |> Seq.find (fun b -> b.Name = name)
@@ -54,7 +54,7 @@ let tests =
             | _ -> ())
         everyStep
             "BLK-GRAPH-014 a node can be deleted exactly when it is the monitor's and has no parent"
-            plans
+            drafts
             Profile.ashlar
             (fun taken ->
                 let state = taken.Outcome.State

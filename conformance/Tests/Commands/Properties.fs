@@ -1,4 +1,4 @@
-/// How the properties of commands are run: plans over a fixed seed, checked step by step.
+/// How the properties of commands are run: drafts over a fixed seed, checked step by step.
 module Ashlar.Conformance.Tests.Commands.Properties
 
 open Expecto
@@ -6,7 +6,7 @@ open FsCheck.FSharp
 open Ashlar.Conformance
 open Ashlar.Reference.Block
 open Ashlar.Conformance.Tests.Generators
-open Ashlar.Conformance.Tests.Commands.Plan
+open Ashlar.Conformance.Tests.Commands.Drafts
 
 /// The increment of SplitMix's stream that FsCheck draws from; any odd number.
 let private gamma = 0x9E3779B97F4A7C15UL
@@ -14,27 +14,27 @@ let private gamma = 0x9E3779B97F4A7C15UL
 /// Scripts of up to fifty steps: by then names, files and users have met many times.
 let private stepsMax = 50
 
-let private config plans = {
+let private config drafts = {
     FsCheckConfig.defaultConfig with
-        maxTest = plans
+        maxTest = drafts
         startSize = 4
         endSize = stepsMax
         replay = Some(Replay.seed, gamma, None)
 }
 
-/// A property of so many plans. A plan that fails is shrunk and printed as a script.
-let property (name: string) (plans: int) (profile: Profile) (check: Plan -> unit) : Test =
-    let checkWithLine (plan: Plan) =
+/// A property of so many drafts. A draft that fails is shrunk and printed as a script.
+let property (name: string) (drafts: int) (profile: Profile) (check: Draft -> unit) : Test =
+    let checkWithLine (draft: Draft) =
         try
-            check plan
+            check draft
         with :? AssertException as error ->
             raise (AssertException(error.Message + "\n" + Replay.line name))
 
-    testPropertyWithConfig (config plans) name (Prop.forAll (Plan.plans profile) checkWithLine)
+    testPropertyWithConfig (config drafts) name (Prop.forAll (Drafts.drafts profile) checkWithLine)
 
-/// A property of every step of so many plans.
-let everyStep name plans profile (check: Taken -> unit) : Test =
-    property name plans profile (fun plan -> plan.Run() |> List.iter check)
+/// A property of every step of so many drafts.
+let everyStep name drafts profile (check: Taken -> unit) : Test =
+    property name drafts profile (fun draft -> draft.Run() |> List.iter check)
 
 /// Every allowed end of a command.
 let outcomes (profile: Profile) world state command = Oracle.step profile world state command
@@ -51,14 +51,30 @@ let isAccepted profile world state command = (outcome profile world state comman
 /// The reason of a refusal, for messages.
 let answer (outcome: Outcome) = Observation.answerText (OracleView.answer outcome.Result)
 
-/// The state without its counters: what a user could ever see.
-let visible (state: State) : State = {
-    state with
-        NextNode = 0
-        NextEdge = 0
-        NextBackend = 0
-        NextName = 0
-}
+/// Options of a root that are off when nobody says anything (BLK-OPEN-003): written down by an open,
+/// left out by a reopen, and the same either way.
+let private isDefault (name: string, value: Value) =
+    value = Value.Bool false
+    && List.contains name [ "read-only"; "auto-read-only"; "cache.direct"; "cache.no-flush" ]
+
+/// The state without its counters, without the order in which options were given or that a default
+/// was said, and without what a node remembers of its length: what a user could ever see.
+let visible (state: State) : State =
+    let plain (node: Node) = {
+        node with
+            Explicit = List.sortBy fst node.Explicit
+            Effective = node.Effective |> List.filter (isDefault >> not) |> List.sortBy fst
+            KnownBytes = -1L
+    }
+
+    {
+        state with
+            Nodes = state.Nodes |> Map.map (fun _ node -> plain node)
+            NextNode = 0
+            NextEdge = 0
+            NextBackend = 0
+            NextName = 0
+    }
 
 /// Fails with both observations side by side.
 let expectSameState (what: string) (world: World) (expected: State) (actual: State) =

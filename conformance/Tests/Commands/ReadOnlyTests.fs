@@ -6,7 +6,7 @@ open Ashlar.Conformance
 open Ashlar.Reference.Block
 open Ashlar.Conformance.Tests.Commands.Properties
 
-let private plans = 300
+let private drafts = 300
 
 let private paths = [ "disk"; "other"; "readable"; "hidden"; "image"; "gone"; "" ]
 
@@ -24,7 +24,7 @@ let private openFile path flags =
     )
 
 let private everyPath name profile check =
-    everyStep name plans profile (fun taken ->
+    everyStep name drafts profile (fun taken ->
         for path in paths do
             let opens flags =
                 isAccepted profile taken.Outcome.World taken.Outcome.State (openFile path flags)
@@ -57,7 +57,7 @@ let private changes = Perm.writing ||| Perm.RZ
 let private dominates (profile: Profile) =
     everyStep
         $"BLK-RO-002 an explicit read-only=on wins ({profile.Name})"
-        plans
+        drafts
         profile
         (fun taken ->
             let state = taken.Outcome.State
@@ -77,7 +77,7 @@ let private dominates (profile: Profile) =
 let private descriptor =
     everyStep
         "BLK-RO-010 BLK-FILE-001 a descriptor is writable exactly while a writer is attached"
-        plans
+        drafts
         Profile.ashlar
         (fun taken ->
             let state = taken.Outcome.State

@@ -4,7 +4,7 @@ module Ashlar.Conformance.Tests.Commands.RefusalTests
 open Expecto
 open Ashlar.Conformance
 open Ashlar.Reference.Block
-open Ashlar.Conformance.Tests.Commands.Plan
+open Ashlar.Conformance.Tests.Commands.Drafts
 open Ashlar.Conformance.Tests.Commands.Properties
 
 let private refused =

@@ -1,6 +1,6 @@
-/// Random scripts for FsCheck: a plan is a list of decisions for each step, and becomes commands by
+/// Random scripts for FsCheck: a draft is a list of decisions for each step, and becomes commands by
 /// looking at the oracle's state, so that most of them are about something that is there.
-module Ashlar.Conformance.Tests.Commands.Plan
+module Ashlar.Conformance.Tests.Commands.Drafts
 
 open FsCheck
 open FsCheck.FSharp
@@ -26,7 +26,7 @@ let private qcow2 backing =
             BackingFormat = Option.map snd backing
     }
 
-/// The world of every plan: few files, so that nodes meet on them.
+/// The world of every draft: few files, so that nodes meet on them.
 let world: Script = {
     Script.empty with
         Files = [
@@ -286,10 +286,12 @@ let command (state: State) (numbers: int list) : Command =
 type Taken = { Command: Command; WorldBefore: World; StateBefore: State; Outcome: Outcome }
 
 /// What one profile makes of decisions, step by step; of several outcomes the first is followed.
-let run (profile: Profile) (steps: int list list) : Taken list =
+/// `told` hears of every command before it is taken, so that one that breaks the oracle is known.
+let private runTelling (told: Command -> unit) (profile: Profile) (steps: int list list) =
     ((Script.world world, Graph.empty, []), steps)
     ||> List.fold (fun (world, state, taken) numbers ->
         let command = command state numbers
+        told command
 
         match Oracle.step profile world state command with
         | outcome :: _ ->
@@ -306,18 +308,26 @@ let run (profile: Profile) (steps: int list list) : Taken list =
 
 /// A random script. It prints as the script it stands for, which every program of the bench takes.
 [<StructuredFormatDisplay("{Text}")>]
-type Plan = {
+type Draft = {
     Profile: Profile
     Steps: int list list
 } with
 
     /// The steps as they are taken.
-    member this.Run() : Taken list = run this.Profile this.Steps
+    member this.Run() : Taken list = runTelling ignore this.Profile this.Steps
 
-    /// The commands alone.
-    member this.Commands: Command list = this.Run() |> List.map _.Command
+    /// The commands alone, up to one that breaks the oracle.
+    member this.Commands: Command list =
+        let told = ResizeArray()
 
-    /// The plan as a script.
+        try
+            runTelling told.Add this.Profile this.Steps |> ignore
+        with _ ->
+            ()
+
+        List.ofSeq told
+
+    /// The draft as a script.
     member this.Script: Script = {
         world with
             Header = { Script.header with Profile = this.Profile.Name }
@@ -359,22 +369,22 @@ let private simpler (numbers: int list) =
     }
 
 /// Fewer steps first, then plainer ones.
-let private shrink (plan: Plan) : Plan seq =
+let private shrink (draft: Draft) : Draft seq =
     seq {
-        for steps in halves plan.Steps do
-            { plan with Steps = steps }
+        for steps in halves draft.Steps do
+            { draft with Steps = steps }
 
-        for index in List.rev [ 0 .. plan.Steps.Length - 1 ] do
-            { plan with Steps = without index plan.Steps }
+        for index in List.rev [ 0 .. draft.Steps.Length - 1 ] do
+            { draft with Steps = without index draft.Steps }
 
-        for index in 0 .. plan.Steps.Length - 1 do
-            for step in simpler plan.Steps[index] do
-                { plan with Steps = List.updateAt index step plan.Steps }
+        for index in 0 .. draft.Steps.Length - 1 do
+            for step in simpler draft.Steps[index] do
+                { draft with Steps = List.updateAt index step draft.Steps }
     }
 
 /// Plans in a profile, of up to as many steps as FsCheck's size says.
-let plans (profile: Profile) : Arbitrary<Plan> =
-    let plan =
+let drafts (profile: Profile) : Arbitrary<Draft> =
+    let draft =
         Gen.sized (fun size ->
             gen {
                 let! length = Gen.choose (1, max 1 size)
@@ -382,4 +392,4 @@ let plans (profile: Profile) : Arbitrary<Plan> =
                 return { Profile = profile; Steps = steps }
             })
 
-    Arb.fromGenShrink (plan, shrink)
+    Arb.fromGenShrink (draft, shrink)
