@@ -27,6 +27,7 @@ let clean = [
         Commands.ReopenTests.tests
         Commands.ReadOnlyTests.tests
         Commands.UserTests.tests
+        Commands.EngineTests.tests
     ]
     testList "generators" [ Generators.GeneratorTests.tests; Generators.ShrinkTests.tests ]
 ]

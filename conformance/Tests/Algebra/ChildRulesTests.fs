@@ -177,4 +177,5 @@ let private laws (name: string) (make: unit -> SubjectMaker) =
 let tests =
     testList "child rules" [
         laws "oracle" (fun () -> new OracleMaker(Profile.ashlar) :> SubjectMaker)
+        laws "engine" (fun () -> new EngineMaker("engine", new MemoryWorldMaker()) :> SubjectMaker)
     ]

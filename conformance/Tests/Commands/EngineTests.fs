@@ -20,8 +20,24 @@ let private start () = maker.Value.Start Drafts.world
 /// What is there, without the answer given last.
 let private seen (subject: Subject) = subject.Observe Answer.Done
 
+/// A qcow2 node may write back what it holds at any time, and its file may grow by that: while there
+/// is one, the lengths of files and of what is over them say nothing about the graph.
+let private withoutFileLengths (o: Observation) =
+    let own = [ "qcow2"; "null-co"; "nbd" ]
+
+    let blur (n: ObservedNode) =
+        if List.contains n.Driver own then
+            n
+        else
+            { n with LengthBytes = -1L }
+
+    if o.Nodes |> List.exists (fun n -> n.Driver = "qcow2") then
+        { o with Nodes = List.map blur o.Nodes }
+    else
+        o
+
 let private expectSame what (before: Observation) (after: Observation) =
-    let differences = Comparison.differences ComparisonMode.full before after
+    let differences = Comparison.differences ComparisonMode.full (withoutFileLengths before) after
 
     if not differences.IsEmpty then
         let line d = $"{d.Aspect}: {d.Expected} -> {d.Actual}"
@@ -30,8 +46,8 @@ let private expectSame what (before: Observation) (after: Observation) =
 let private isOk (answer: Answer) =
     match answer with
     | Answer.Done
-    | Answer.AnyData
-    | Answer.Data _ -> true
+    | Answer.Data _
+    | Answer.AnyData -> true
     | Answer.Refused _ -> false
     | Answer.Broken reason -> failtest reason
 
