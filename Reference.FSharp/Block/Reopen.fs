@@ -68,7 +68,7 @@ module Reopen =
             match old with
             | ValueSome edge when edge.Child = child -> Ok progress
             | ValueNone when child < 0 -> Ok progress
-            // Only the options of another driver name a child this one cannot have; 016 comes later.
+            // Only another driver's options name a child this one cannot have; 016 comes later.
             | ValueNone when name = "backing" && Graph.isFilter node.Driver ->
                 let filter = Graph.driverName node.Driver + " filter node"
 

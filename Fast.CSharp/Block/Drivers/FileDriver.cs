@@ -50,7 +50,8 @@ public sealed partial class FileDriver : BlockDriver
         // BLK-DATA-011
         get
         {
-            long length = long.Max(0, Reader.Length);
+            // A closed node may still be asked by whoever kept it.
+            long length = HasReader ? long.Max(0, Reader.Length) : 0;
             return length > long.MaxValue - SectorMask
                 ? length
                 : (length + SectorMask) & ~SectorMask;

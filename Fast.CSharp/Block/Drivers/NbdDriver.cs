@@ -12,7 +12,7 @@ public sealed partial class NbdDriver : BlockDriver
     internal RemoteExport? Remote { get; private set; }
 
     /// <summary>The server's length rounded up to 512 (BLK-DATA-011).</summary>
-    public override long LengthBytes => (Remote!.LengthBytes + SectorMask) & ~SectorMask;
+    public override long LengthBytes => ((Remote?.LengthBytes ?? 0) + SectorMask) & ~SectorMask;
 
     internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
     {

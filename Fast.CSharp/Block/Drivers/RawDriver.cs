@@ -24,7 +24,8 @@ public sealed partial class RawDriver : BlockDriver
     {
         get
         {
-            long rest = long.Max(0, Node.File!.Child.LengthBytes - WindowOffsetBytes);
+            long child = Node.File?.Child.LengthBytes ?? 0;
+            long rest = long.Max(0, child - WindowOffsetBytes);
             return WindowSizeBytes is long size && size < rest ? size : rest;
         }
     }
