@@ -71,6 +71,9 @@ module Image =
 
             if List.contains ValueNone lengths then
                 ValueNone
+            elif lengths.IsEmpty then
+                // half open (BLK-OPEN-014)
+                ValueSome 0L
             else
                 lengths |> List.minBy (ValueOption.defaultValue 0L)
         | Settings.Raw(offset, size) ->

@@ -1,6 +1,7 @@
 /// Options of blockdev-add: mostly sensible trees over the files and nodes that are there.
 namespace Ashlar.Conformance
 
+open System.Collections.Generic
 open Ashlar.Reference.Block
 
 /// What a child is wanted for, which decides what fits.
@@ -62,31 +63,46 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
 
     let windows = [| 0L; 512L; 1_000L; 4_096L; 65_536L; 131_072L; 1_048_576L; 2_097_152L; -1L |]
 
-    /// A name for a new node: usually free.
-    let freshName () =
+    /// Names given in the tree that is being made, so that it does not collide with itself.
+    let given = HashSet<string>()
+
+    /// A name for a new node: usually free; nothing when all are taken and the node can do without.
+    let freshName (canGoWithout: bool) : string voption =
         if dice.Percent 2 then
-            dice.Pick invalidNodeNames
+            ValueSome(dice.Pick invalidNodeNames)
+        elif dice.Percent 1 then
+            ValueSome(dice.Pick [| "b0"; "b1"; "b2" |])
         elif dice.Percent 2 then
-            dice.Pick [| "b0"; "b1"; "b2" |]
+            ValueSome(dice.Pick swarm.Names)
         else
             let mutable name = dice.Pick swarm.Names
             let mutable tries = 0
+            let isTaken () = sight.HasNode name || given.Contains name
 
-            while tries < 6 && sight.HasNode name do
+            while tries < 8 && isTaken () do
                 name <- dice.Pick swarm.Names
                 tries <- tries + 1
 
-            name
+            if isTaken () && canGoWithout then
+                ValueNone
+            else
+                given.Add name |> ignore
+                ValueSome name
 
     /// Options every node takes, each seldom.
     let common (isChild: bool) : (string * Value) list = [
-        if dice.Percent swarm.ReadOnlyPercent then
+        let isShared = dice.Percent swarm.ForceSharePercent
+
+        // force-share is refused on a node that may be written (BLK-OPEN-007).
+        if isShared && dice.Percent 85 then
+            "read-only", on
+        elif dice.Percent swarm.ReadOnlyPercent then
             "read-only", (if dice.Percent 70 then on else off)
 
         if dice.Percent swarm.AutoReadOnlyPercent then
             "auto-read-only", (if dice.Percent 85 then on else off)
 
-        if dice.Percent swarm.ForceSharePercent then
+        if isShared then
             "force-share", (if dice.Percent 90 then on else off)
 
         if dice.Percent 6 then
@@ -106,7 +122,9 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
 
         // Named like any other node; an unnamed root is refused.
         if (if isChild then dice.Percent 55 else dice.Percent 99) then
-            "node-name", Value.Str(freshName ())
+            match freshName isChild with
+            | ValueSome name -> "node-name", Value.Str name
+            | ValueNone -> ()
     ]
 
     let fileName (wanted: Wanted) =
@@ -170,6 +188,9 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
 
     /// A whole options object.
     member this.Node(wanted: Wanted, depth: int) : (string * Value) list =
+        if depth = 0 then
+            given.Clear()
+
         let driver = driverFor wanted depth
         let common = common (depth > 0)
         ("driver", Value.Str driver) :: this.Own(driver, wanted, depth) @ common
@@ -266,4 +287,4 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
     member _.Reference(wanted: Wanted) : string = reference wanted
 
     /// A free name, usually.
-    member _.FreshName() : string = freshName ()
+    member _.FreshName() : string = freshName false |> ValueOption.defaultValue "n0"

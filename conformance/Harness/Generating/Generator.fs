@@ -32,6 +32,9 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
 
     let mutable step = 0
 
+    /// From here on nodes are deleted rather than added.
+    let nodesMany = 14
+
     let anyName () = add.Reference Wanted.Anything
 
     let node () =
@@ -69,6 +72,16 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | 10 -> Move.Rename("x.raw", dice.Pick paths)
         | _ -> Move.Unlink(path ())
 
+    /// A qcow2 node that could be a snapshot's overlay.
+    let overlayOptions () =
+        add.Node(Wanted.Anything, 0)
+        |> List.filter (fun (key, _) -> key = "node-name" || key = "read-only")
+        |> List.append [
+            "driver", Value.Str "qcow2"
+            "backing", Value.Null
+            "file", add.Child(Wanted.Image, 0)
+        ]
+
     let exportIds = [| "e0"; "e1"; "e2" |]
     let exportNames = [| "x0"; "x1" |]
 
@@ -92,15 +105,22 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | export :: _ when dice.Percent 80 -> BlockExportDel export.Id
         | _ -> BlockExportDel(dice.Pick exportIds)
 
-    /// Deletes fitting nodes more often than others: those without parents.
+    /// Deletes fitting nodes more often than others: the monitor's own, without parents.
     let delete () =
         let mutable name = anyName ()
 
-        if sight.Nodes.Count > 0 && dice.Percent 60 then
-            let candidate = sight.Nodes[dice.Below sight.Nodes.Count]
+        if sight.Nodes.Count > 0 && dice.Percent 75 then
+            let start = dice.Below sight.Nodes.Count
+            let mutable at = 0
+            let mutable found = false
 
-            if candidate.Parents.IsEmpty then
-                name <- candidate.Name
+            while not found && at < sight.Nodes.Count do
+                let candidate = sight.Nodes[(start + at) % sight.Nodes.Count]
+                at <- at + 1
+
+                if candidate.Parents.IsEmpty && candidate.MonitorOwned then
+                    name <- candidate.Name
+                    found <- true
 
         BlockdevDel name
 
@@ -118,19 +138,26 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
 
         QemuIoReopen(anyName (), arguments)
 
-    let single () =
-        match dice.Weighted swarm.Commands with
+    let snapshot () =
+        let isOverlay (node: Node) =
+            node.Driver = Driver.Qcow2
+            && node.Parents.IsEmpty
+            && (Graph.childNamed sight.State node "backing").IsNone
+
+        match sight.Nodes |> Seq.tryFind isOverlay with
+        | Some overlay when dice.Percent 85 -> BlockdevSnapshot(anyName (), overlay.Name)
+        | _ when dice.Percent 10 -> BlockdevSnapshot(anyName (), anyName ())
+        | _ -> BlockdevAdd(Value.Dict(overlayOptions ()))
+
+    let make (kind: int) =
+        match kind with
         | 0 -> BlockdevAdd(Value.Dict(node ()))
         | 1 -> delete ()
         | 2 -> BlockdevReopen(reopen.List())
-        | 3 -> BlockdevSnapshot(anyName (), anyName ())
+        | 3 -> snapshot ()
         | 4 -> users.Resize()
         | 5 -> NbdServerStart
-        | 6 ->
-            if sight.State.NbdServer || dice.Percent 20 then
-                exportAdd ()
-            else
-                NbdServerStart
+        | 6 -> exportAdd ()
         | 7 -> exportDel ()
         | 8 -> users.Attach()
         | 9 -> users.Set()
@@ -143,6 +170,38 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | 16 -> NbdServerAdd(anyName (), dice.Pick exportNames, dice.Percent 50)
         | 17 -> NbdServerRemove(dice.Pick exportNames, dice.Percent 70)
         | _ -> legacyReopen ()
+
+    /// What a command needs first: a node, a backend, an export, a server. One command in ten goes
+    /// without it.
+    let sensible (kind: int) =
+        match kind with
+        | 0
+        | 15 -> kind
+        | _ when sight.Nodes.Count = 0 -> 0
+        | 5 when sight.State.NbdServer -> 6
+        | 6 when not sight.State.NbdServer -> 5
+        | 7 when sight.State.Exports.IsEmpty -> if sight.State.NbdServer then 6 else 5
+        | 9
+        | 10
+        | 11
+        | 12
+        | 13
+        | 14 when sight.Backends.Count = 0 -> 8
+        | 8 when sight.Backends.Count >= users.NamesCount -> 10
+        | _ -> kind
+
+    let namesUsedUp () = swarm.Names |> Array.forall sight.HasNode
+
+    let single () =
+        let kind = dice.Weighted swarm.Commands
+
+        // A graph that has used up its names shrinks again, or its users change.
+        if kind = 0 && (sight.Nodes.Count >= nodesMany || namesUsedUp ()) && dice.Percent 90 then
+            make (dice.Pick [| 1; 1; 2; 8 |])
+        elif dice.Percent 90 then
+            make (sensible kind)
+        else
+            make kind
 
     /// Stories do not look where their nodes ended up; what the model cannot follow becomes a flush.
     let followed (command: Command) =

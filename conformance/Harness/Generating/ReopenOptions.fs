@@ -142,8 +142,8 @@ type ReopenOptions(dice: Dice, swarm: Swarm, sight: Sight, add: AddOptions) =
         | 3
         | 4
         | 5 when inherits && depth < 6 -> [ edge.Name, inlineOf depth node ]
-        | k when inherits && k < 14 && edge.Name <> "backing" -> []
-        | 19 -> []
+        | k when inherits && k < 10 && edge.Name = "backing" -> []
+        | 19 when dice.Percent 30 -> []
         | _ -> [ edge.Name, Value.Str node.Name ]
 
     and children (depth: int) (node: Node) : (string * Value) list =
@@ -207,17 +207,17 @@ type ReopenOptions(dice: Dice, swarm: Swarm, sight: Sight, add: AddOptions) =
         else
             let count = dice.Pick [| 1; 1; 1; 1; 2; 2; 3 |]
             let mutable node = sight.Nodes[dice.Below sight.Nodes.Count]
+            let mutable listed = []
 
-            [
-                for i in 1..count do
-                    element node
+            for _ in 1..count do
+                // A node twice is refused (BLK-REOPEN-002), which is worth seeing now and then.
+                if not (List.contains node.Id listed) || dice.Percent 10 then
+                    listed <- node.Id :: listed
 
-                    if i < count then
-                        let neighbours = node.Children
+                node <-
+                    if not node.Children.IsEmpty && dice.Percent 50 then
+                        sight.State.Nodes[sight.State.Edges[node.Children.Head].Child]
+                    else
+                        sight.Nodes[dice.Below sight.Nodes.Count]
 
-                        node <-
-                            if not neighbours.IsEmpty && dice.Percent 50 then
-                                sight.State.Nodes[sight.State.Edges[neighbours.Head].Child]
-                            else
-                                sight.Nodes[dice.Below sight.Nodes.Count]
-            ]
+            listed |> List.rev |> List.map (fun id -> element sight.State.Nodes[id])

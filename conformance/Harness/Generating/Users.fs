@@ -39,14 +39,27 @@ type Users(dice: Dice, add: AddOptions, sight: Sight) =
 
     let anyNode () = add.Reference Wanted.Anything
 
+    /// Masks that fit a node more often than not: no writer for a read-only one.
+    let masks (node: string) : struct (Perm * Perm) =
+        let perm = mask typicalPerms
+
+        let perm =
+            match Graph.byName sight.State node with
+            | Some found when not found.Writable && dice.Percent 80 -> perm &&& Perm.CR
+            | _ -> perm
+
+        struct (perm, mask typicalShares)
+
     let freeName () =
         if dice.Percent 2 && sight.Nodes.Count > 0 then
             sight.Nodes[dice.Below sight.Nodes.Count].Name
         else
             let mutable name = dice.Pick names
+            let mutable tries = 0
 
-            if dice.Percent 85 && sight.HasBackend name then
+            while tries < 8 && sight.HasBackend name && dice.Percent 97 do
                 name <- dice.Pick names
+                tries <- tries + 1
 
             name
 
@@ -98,9 +111,14 @@ type Users(dice: Dice, add: AddOptions, sight: Sight) =
         | 2 -> Perm.meets backend.Perm Perm.W
         | _ -> true
 
+    /// How many backend names there are.
+    member _.NamesCount = names.Length
+
     /// A backend attached anew.
     member _.Attach() : Command =
-        BackendAttach(freeName (), anyNode (), mask typicalPerms, mask typicalShares)
+        let node = anyNode ()
+        let struct (perm, shared) = masks node
+        BackendAttach(freeName (), node, perm, shared)
 
     /// Other masks for a backend.
     member _.Set() : Command = BackendSet(takenName (), mask typicalPerms, mask typicalShares)
@@ -118,7 +136,7 @@ type Users(dice: Dice, add: AddOptions, sight: Sight) =
             let backend = sight.Backends[dice.Below sight.Backends.Count]
             let node = sight.State.Nodes[sight.State.Edges[backend.Root].Child]
 
-            if sight.IsFollowed node && (permitted kind backend || dice.Percent 10) then
+            if sight.IsFollowed node && (permitted kind backend || dice.Percent 4) then
                 found <- ValueSome backend
 
             tries <- tries + 1
@@ -155,5 +173,14 @@ type Users(dice: Dice, add: AddOptions, sight: Sight) =
         while tries < 6 && not (follows name) do
             name <- anyNode ()
             tries <- tries + 1
+
+        let canResize (node: Node) =
+            node.Writable && node.Driver <> Driver.NullCo && node.Driver <> Driver.Quorum
+
+        if sight.Nodes.Count > 0 && dice.Percent 60 then
+            let node = sight.Nodes[dice.Below sight.Nodes.Count]
+
+            if canResize node && follows node.Name then
+                name <- node.Name
 
         BlockResize((if follows name then name else "nx"), dice.Pick sizes)
