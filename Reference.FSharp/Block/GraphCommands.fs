@@ -103,7 +103,18 @@ module GraphCommands =
         | Ok linked ->
             let appended, moved = moveParents linked linked.Nodes[node.Id] overlay.Id
 
-            match Refresh.run context appended [ overlay.Id ] with
+            // qemu-7.2: what force-share gave to a moved edge stays with it (DD-STALE-PERMS)
+            let parents =
+                if context.Profile.StalePermissions then
+                    []
+                else
+                    moved
+                    |> List.choose (fun edge ->
+                        match edge.Parent with
+                        | Parent.Node id -> Some id
+                        | Parent.Backend _ -> None)
+
+            match Refresh.run context appended (overlay.Id :: parents) with
             | Ok state ->
                 Rule.touch context (Rule.graph 22)
                 Ok state

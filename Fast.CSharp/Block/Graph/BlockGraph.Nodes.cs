@@ -111,8 +111,10 @@ public sealed partial class BlockGraph
             return error;
         }
         Transaction.Begin();
+        Transaction.StartRefresh();
+        Transaction.AddRefreshRoot(top);
         Append(node, top);
-        error = Transaction.Finish(Transaction.Refresh(top));
+        error = Transaction.Finish(Transaction.RunRefresh());
         if (error is null && !Planted.Is(Bug.SnapshotLeavesBaseReadWrite))
         {
             // BLK-GRAPH-023: a refusal of this second change is not the command's.
@@ -177,6 +179,12 @@ public sealed partial class BlockGraph
             if (edge.ParentNode is null || !Walk.Met(edge.ParentNode))
             {
                 Transaction.Move(edge, overlay);
+                if (edge.ParentNode is not null)
+                {
+                    // Its rule may give the overlay another share than the old node (BLK-PERM-014).
+                    Transaction.Touch(edge.ParentNode);
+                    Transaction.AddRefreshRoot(edge.ParentNode);
+                }
             }
             edge = next;
         }

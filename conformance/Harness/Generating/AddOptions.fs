@@ -180,7 +180,10 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
 
     let driverFor (wanted: Wanted) (depth: int) : string =
         if depth >= swarm.DepthMax then
-            if wanted = Wanted.Image || dice.Percent 80 then "file" else "null-co"
+            if wanted = Wanted.Image || dice.Percent 80 then
+                "file"
+            else
+                "null-co"
         elif wanted = Wanted.Image then
             if dice.Percent 75 then "file" else dice.Pick imageDrivers
         else

@@ -138,6 +138,14 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
 
         QemuIoReopen(anyName (), arguments)
 
+    /// A node that an overlay can be put on.
+    let snapshotted () =
+        let name = anyName ()
+
+        match Graph.byName sight.State name with
+        | Some node when sight.IsBelowImage node -> "nx"
+        | _ -> name
+
     let snapshot () =
         let isOverlay (node: Node) =
             node.Driver = Driver.Qcow2
@@ -145,8 +153,8 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
             && (Graph.childNamed sight.State node "backing").IsNone
 
         match sight.Nodes |> Seq.tryFind isOverlay with
-        | Some overlay when dice.Percent 85 -> BlockdevSnapshot(anyName (), overlay.Name)
-        | _ when dice.Percent 10 -> BlockdevSnapshot(anyName (), anyName ())
+        | Some overlay when dice.Percent 85 -> BlockdevSnapshot(snapshotted (), overlay.Name)
+        | _ when dice.Percent 10 -> BlockdevSnapshot(snapshotted (), anyName ())
         | _ -> BlockdevAdd(Value.Dict(overlayOptions ()))
 
     let make (kind: int) =
@@ -211,6 +219,10 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
             | None -> true
 
         match command with
+        | BlockdevSnapshot(name, _) when
+            Graph.byName sight.State name |> Option.exists sight.IsBelowImage
+            ->
+            BlockdevDel name
         | Request(name, r) when r <> Request.Flush ->
             let node =
                 Graph.backend sight.State name

@@ -112,6 +112,24 @@ type Sight(script: Script) =
 
         go 0 node
 
+    /// Whether a qcow2 node has its tables in the node: then nothing may be put between them, since
+    /// an image in an image is out of the model.
+    member _.IsBelowImage(node: Node) : bool =
+        let rec go depth (node: Node) =
+            depth > 64
+            || node.Parents
+               |> List.exists (fun id ->
+                   let edge = state.Edges[id]
+
+                   match edge.Parent with
+                   | Parent.Backend _ -> false
+                   | Parent.Node parent ->
+                       not (Role.has Role.Cow edge.Role)
+                       && (state.Nodes[parent].Driver = Driver.Qcow2
+                           || go (depth + 1) state.Nodes[parent]))
+
+        go 0 node
+
     /// Whether the node shows the bytes of a qcow2 image, so that qcow2 fits on it.
     member this.IsOnBareImage(node: Node) : bool =
         this.IsOnQcow2Image node && not (this.IsVeiled node)
