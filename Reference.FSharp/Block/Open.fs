@@ -67,7 +67,8 @@ module Open =
         | _, ValueSome(ChildSpec.Inline file) -> forcedNameText file
         | _, ValueSome(ChildSpec.Reference _) ->
             ValueSome
-                "Cannot reference an existing block device with additional options or a new filename"
+                "Cannot reference an existing block device with additional options or a new \
+                 filename"
         | _ -> ValueSome "*"
 
     let private forcedName (context: Context) (hold: ImageHold) (child: ChildSpec) =

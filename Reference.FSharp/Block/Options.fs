@@ -84,7 +84,8 @@ module Options =
             && text "discard" options <> ValueSome "unmap"
         then
             ValueSome
-                "setting detect-zeroes to unmap is not allowed without setting discard operation to unmap"
+                "setting detect-zeroes to unmap is not allowed without setting discard operation \
+                 to unmap"
         else
             ValueNone
 

@@ -138,7 +138,8 @@ let private guarded (act: unit -> int) : int =
     | :? UnauthorizedAccessException as error -> complain error.Message
     | error when isNull (Environment.GetEnvironmentVariable "ASHLAR_STACK_TRACE") ->
         complain
-            $"internal error, {error.GetType().Name}: {error.Message} (ASHLAR_STACK_TRACE=1 shows where)"
+            $"internal error, {error.GetType().Name}: {error.Message} \
+              (ASHLAR_STACK_TRACE=1 shows where)"
 
 [<EntryPoint>]
 let main arguments =

@@ -74,7 +74,8 @@ let private runPart (progress: Progress) (part: Part) : PartResult =
         let result, counts = Display.watch progress (fun () -> Exhaustive.run progress part)
 
         Console.WriteLine(
-            $"exhaustive: {counts.Graphs} graphs, {counts.Letters} letters, {counts.Scripts} scripts"
+            $"exhaustive: {counts.Graphs} graphs, {counts.Letters} letters, \
+              {counts.Scripts} scripts"
         )
 
         result

@@ -74,8 +74,9 @@ let private exhaustive () =
         [
             note
             ""
-            $"A graph is up to {Alphabet.nodesMax} bricks, added one after the other; a brick over a"
-            "node comes once for each node that is there. Graphs whose last brick is refused are no"
+            $"A graph is up to {Alphabet.nodesMax} bricks, added one after the other; a brick"
+            "over a node comes once for each node that is there. Graphs whose last brick is refused"
+            "are no"
             $"graphs. A script is up to {Alphabet.commandsMax} letters; `top` is the newest node,"
             "`bottom` the oldest. The world is a.raw and q.qcow2, one mebibyte each."
         ]

@@ -1,6 +1,6 @@
 /// Randomness of our own: the same numbers on every machine and in every version.
-/// The generator is xoshiro256**, seeded through SplitMix64, both as published by Blackman and Vigna
-/// (prng.di.unimi.it); checked against their published first outputs in the tests.
+/// The generator is xoshiro256**, seeded through SplitMix64, both as published by Blackman and
+/// Vigna (prng.di.unimi.it); checked against their published first outputs in the tests.
 namespace Ashlar.Conformance
 
 open System

@@ -66,7 +66,8 @@ public sealed class MemoryHostFiles : IHostFiles
         int needed = writable
             ? MemoryInode.OwnerRead | MemoryInode.OwnerWrite
             : MemoryInode.OwnerRead;
-        // As the kernel: a directory is looked at before its mode for writing, after it for reading.
+        // As the kernel: a directory is looked at before its mode for writing, after it for
+        // reading.
         if (inode.IsDirectory && (writable || (inode.Mode & needed) == needed))
         {
             return HostErrno.IsDirectory;

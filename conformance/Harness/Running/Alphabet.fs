@@ -1,5 +1,5 @@
-/// The alphabet of the exhaustive lane, stated: which graphs, which commands. docs/tables/exhaustive.md
-/// is made from the sentences here.
+/// The alphabet of the exhaustive lane, stated: which graphs, which commands.
+/// docs/tables/exhaustive.md is made from the sentences here.
 module Ashlar.Conformance.Alphabet
 
 open Ashlar.Reference.Block

@@ -165,8 +165,7 @@ module Checking =
         | Some(Expectation.Error None), Error _ -> None
         | Some(Expectation.Data _), Ok AnyData -> None
         | Some(Expectation.Data runs), Ok(Data found) when runs = found -> None
-        | Some(Expectation.Error(Some text)), Error refusal when Comparison.allows refusal.Text text ->
-            None
+        | Some(Expectation.Error(Some text)), Error r when Comparison.allows r.Text text -> None
         | Some expected, _ -> Some(ScriptPrinter.expectation expected)
 
     /// The result with the text that was seen, where the oracle allows several.

@@ -1,4 +1,5 @@
-/// What a run exercised: commands and requirements, each with how often it was accepted and refused.
+/// What a run exercised: commands and requirements, each with how often it was accepted and
+/// refused.
 namespace Ashlar.Conformance
 
 open System
@@ -73,8 +74,8 @@ module CommandKind =
         | NbdServerRemove _ -> 17
         | QemuIoReopen _ -> 18
 
-/// Counters of one worker; added up at the end. A requirement that a step exercised and that did not
-/// refuse it counts as accepted.
+/// Counters of one worker; added up at the end. A requirement that a step exercised and that did
+/// not refuse it counts as accepted.
 [<Sealed>]
 type Coverage() =
     let commands = Array.init CommandKind.names.Length (fun _ -> Tally())

@@ -1,6 +1,6 @@
-/// The exhaustive lane: every graph of up to three bricks, every script of up to three letters, each
-/// checked once. A script's prefix is checked where it is a script of its own, so only the last step
-/// of each is compared; the engine is brought to the prefix by doing it again.
+/// The exhaustive lane: every graph of up to three bricks, every script of up to three letters,
+/// each checked once. A script's prefix is checked where it is a script of its own, so only the
+/// last step of each is compared; the engine is brought to the prefix by doing it again.
 module Ashlar.Conformance.Exhaustive
 
 open System

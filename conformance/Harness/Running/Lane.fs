@@ -41,8 +41,8 @@ module Lane =
         memory with
             Name = "files"
             Meaning =
-                "Random scripts over real raw and qcow2 files: modes, descriptors and locks are the \
-                 kernel's."
+                "Random scripts over real raw and qcow2 files: modes, descriptors and locks are \
+                 the kernel's."
             RealFiles = true
     }
 

@@ -53,7 +53,8 @@ let private smoke (wish: Wish) make =
         [
             yield make "smoke/memory" wish.Profile false (share 80 wish.Budget)
             yield make "smoke/files" wish.Profile true (share 12 wish.Budget)
-            // Profiles without an engine: the oracle must be total and keep its promises there, too.
+            // Profiles without an engine: the oracle must be total and keep its promises there,
+            // too.
             for profile in Profile.all do
                 if not (Lane.hasEngine profile) then
                     yield make $"smoke/{profile.Name}" profile false (share 2 wish.Budget)
@@ -96,8 +97,8 @@ let parts (scratch: Scratch option) (wish: Wish) : Part list =
 let needsFiles (lane: Lane) : bool =
     lane.RealFiles || lane.Name = Lane.smoke.Name || lane.Name = Lane.soak.Name
 
-/// Runs something on a thread of its own with a large stack, since a files worker changes its thread
-/// and options may nest deeply.
+/// Runs something on a thread of its own with a large stack, since a files worker changes its
+/// thread and options may nest deeply.
 let onThread (work: unit -> 'a) : 'a =
     let mutable result: Result<'a, exn> voption = ValueNone
 

@@ -243,7 +243,10 @@ module Json =
             | '\n' -> into.Append "\\n"
             | '\r' -> into.Append "\\r"
             | '\t' -> into.Append "\\t"
-            | c when c < ' ' || Char.IsSurrogate c || c = '\u007f' || c = '\u2028' || c = '\u2029' ->
+            | '\u007f'
+            | '\u2028'
+            | '\u2029' -> into.Append("\\u").Append((int c).ToString "x4")
+            | c when c < ' ' || Char.IsSurrogate c ->
                 into.Append("\\u").Append((int c).ToString "x4")
             | c -> into.Append c
             |> ignore

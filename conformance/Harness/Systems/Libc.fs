@@ -181,7 +181,8 @@ let private capabilityVersion = 0x20080522
 /// CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: with them a file's mode does not count.
 let private dacBits = (1u <<< 1) ||| (1u <<< 2)
 
-/// Makes file modes count for the calling thread, also when it is root's. Other threads keep theirs.
+/// Makes file modes count for the calling thread, also when it is root's. Other threads keep
+/// theirs.
 let obeyFileModes () : unit =
     let header = [| capabilityVersion; 0 |]
     let data = Array.zeroCreate<uint32> 6

@@ -45,8 +45,8 @@ type MemoryWorld(host: MemoryHostFiles, script: Script) =
 
     let files = WatchedFiles(opener, id, (fun identity -> int identity.Inode))
 
-    /// The simulated host looks at the owner's bits only, so others' bits take their place in a file
-    /// that is not ours.
+    /// The simulated host looks at the owner's bits only, so others' bits take their place in a
+    /// file that is not ours.
     let modeOf (owned: bool) (mode: int) = if owned then mode else (mode &&& 7) <<< 6
 
     override _.Files = files

@@ -23,7 +23,8 @@ type OracleSubject(profile: Profile, script: Script) =
     override _.Observe answer = OracleView.observe world state answer
 
     override _.Matches(otherWorld, otherState) =
-        // Steps are deterministic, so equal inputs gave equal values; that they are is cheap to ask.
+        // Steps are deterministic, so equal inputs gave equal values; that they are is cheap to
+        // ask.
         obj.ReferenceEquals(state, otherState) && obj.ReferenceEquals(world, otherWorld)
         || (state = otherState && world = otherWorld)
 

@@ -1,5 +1,5 @@
-/// A crash at any moment leaves an image without errors: every prefix of what was written, with writes
-/// since the last flush lost at random, is checked (BLK-DATA-013).
+/// A crash at any moment leaves an image without errors: every prefix of what was written, with
+/// writes since the last flush lost at random, is checked (BLK-DATA-013).
 module internal Ashlar.Conformance.Tests.Qcow2.CrashTests
 
 open System

@@ -1,4 +1,5 @@
-/// Images that QEMU made: what the engine can use it uses and leaves sound, the rest it refuses by name.
+/// Images that QEMU made: what the engine can use it uses and leaves sound, the rest it refuses by
+/// name.
 module internal Ashlar.Conformance.Tests.Qcow2.ForeignTests
 
 open System

@@ -1,5 +1,5 @@
-/// Tables that must move or multiply: more refcount blocks, a larger refcount table, a larger first-level
-/// table, tables in clusters that were something else before.
+/// Tables that must move or multiply: more refcount blocks, a larger refcount table, a larger
+/// first-level table, tables in clusters that were something else before.
 module internal Ashlar.Conformance.Tests.Qcow2.GrowthTests
 
 open System
@@ -80,7 +80,8 @@ let private recycled =
         let _, file = newImage (options (64L * 1024L * 1024L) cluster 3 16)
         let image = openOn file
         let covered = int64 (cluster / 8 * cluster)
-        // Data everywhere in the first table, freed again, so that later tables recycle its clusters.
+        // Data everywhere in the first table, freed again, so that later tables recycle its
+        // clusters.
         write image 0L (Array.create (64 * cluster) 0xFFuy)
         image.WriteZeroesAsync(0L, int64 (64 * cluster), true) |> wait |> orFail "free"
         image.WriteBackAsync() |> wait |> orFail "write back"

@@ -1,5 +1,5 @@
-/// Damaged and hostile images: whatever the bytes say, the answer is the engine's own refusal or bytes,
-/// without an exception, in bounded time and memory.
+/// Damaged and hostile images: whatever the bytes say, the answer is the engine's own refusal or
+/// bytes, without an exception, in bounded time and memory.
 module internal Ashlar.Conformance.Tests.Qcow2.HostileTests
 
 open System
@@ -91,7 +91,8 @@ let private use' (random: Random) (image: Qcow2Image) =
     image.WriteBackAsync() |> wait |> ignore
     image.Dispose()
 
-/// Far above what an honest image of this size needs, far below what an unchecked size would ask for.
+/// Far above what an honest image of this size needs, far below what an unchecked size would ask
+/// for.
 let private allocatedBytesMax = 256L * 1024L * 1024L
 
 let private secondsMax = 10.0

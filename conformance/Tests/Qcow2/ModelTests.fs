@@ -1,5 +1,5 @@
-/// Random requests against a plain array of bytes: every cluster size, version and refcount width, with
-/// and without backing images, in memory and on real files that QEMU's tools then judge.
+/// Random requests against a plain array of bytes: every cluster size, version and refcount width,
+/// with and without backing images, in memory and on real files that QEMU's tools then judge.
 module internal Ashlar.Conformance.Tests.Qcow2.ModelTests
 
 open System
