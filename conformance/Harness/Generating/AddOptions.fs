@@ -166,15 +166,15 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
                 node <- sight.Nodes[dice.Below sight.Nodes.Count]
                 tries <- tries + 1
 
-            // Most nodes that do not fit are refused, which is worth seeing; an image in an image or
-            // behind a window is out of the model.
+            // Most nodes that do not fit are refused, which is worth seeing; an image in an image
+            // or behind a window is out of the model.
             if fits node || not (sight.IsOnQcow2Image node) then
                 node.Name
             else
                 "nx"
 
-    /// An image inside an image is out of the model, so below qcow2 there is no qcow2, and no quorum
-    /// that could vote for one.
+    /// An image inside an image is out of the model, so below qcow2 there is no qcow2, and no
+    /// quorum that could vote for one.
     let imageDrivers =
         Swarm.drivers |> Array.filter (fun d -> d <> "qcow2" && d <> "quorum" && d <> "null-co")
 

@@ -211,7 +211,8 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         else
             make kind
 
-    /// Stories do not look where their nodes ended up; what the model cannot follow becomes a flush.
+    /// Stories do not look where their nodes ended up; what the model cannot follow becomes a
+    /// flush.
     let followed (command: Command) =
         let isFollowed (node: Node option) =
             match node with

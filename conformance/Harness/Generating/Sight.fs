@@ -1,5 +1,5 @@
-/// What a generator sees of the oracle's state: nodes in an array, and answers to the questions that
-/// keep most commands valid.
+/// What a generator sees of the oracle's state: nodes in an array, and answers to the questions
+/// that keep most commands valid.
 namespace Ashlar.Conformance
 
 open System
