@@ -158,7 +158,8 @@ module Image =
             elif List.contains Seen.Unclear versions || images.Length > 1 then
                 Seen.Unclear
             elif versions |> List.forall ((=) Seen.NoImage) then
-                Seen.NoImage
+                // copies that hold no image may still differ, and then nothing can be read
+                if threshold > 1 then Seen.Unclear else Seen.NoImage
             else
                 match vote threshold versions with
                 | ValueSome winner -> winner
