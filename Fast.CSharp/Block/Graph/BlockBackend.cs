@@ -37,7 +37,10 @@ public sealed class BlockBackend
     public ValueTask<BlockError?> TryReadAsync(long offsetBytes, Memory<byte> buffer)
     {
         BlockError? refusal = Guard(BlockPermissions.ConsistentRead, offsetBytes, buffer.Length);
-        return refusal is not null ? new(refusal) : Root!.ReadAsync(offsetBytes, buffer);
+        // Nothing is done for no bytes, not even below (BLK-DATA-002).
+        return refusal is not null || buffer.IsEmpty
+            ? new(refusal)
+            : Root!.ReadAsync(offsetBytes, buffer);
     }
 
     /// <summary>Writes [offset, offset + buffer.Length). Needs W. Null means success.</summary>
@@ -48,7 +51,9 @@ public sealed class BlockBackend
     )
     {
         BlockError? refusal = Guard(BlockPermissions.Write, offsetBytes, buffer.Length);
-        return refusal is not null ? new(refusal) : Root!.WriteAsync(offsetBytes, buffer, flags);
+        return refusal is not null || buffer.IsEmpty
+            ? new(refusal)
+            : Root!.WriteAsync(offsetBytes, buffer, flags);
     }
 
     /// <summary>
@@ -61,7 +66,7 @@ public sealed class BlockBackend
     )
     {
         BlockError? refusal = Guard(BlockPermissions.Write, offsetBytes, lengthBytes);
-        return refusal is not null
+        return refusal is not null || lengthBytes == 0
             ? new(refusal)
             : Root!.WriteZeroesAsync(offsetBytes, lengthBytes, flags);
     }
