@@ -154,8 +154,8 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
 
     /// The name of a node that is there, fitting if possible; seldom one that is not.
     let reference (wanted: Wanted) : string =
-        if sight.Nodes.Count = 0 || dice.Percent 3 then
-            dice.Pick swarm.Names
+        if sight.Nodes.Count = 0 || dice.Percent 2 then
+            "nx"
         else
             let mutable node = sight.Nodes[dice.Below sight.Nodes.Count]
             let mutable tries = 0
