@@ -323,6 +323,9 @@ let format _ =
 /// Writes docs/tables from what the programs say of themselves.
 let tables _ =
     buildRelease ()
+    buildPlanted ()
+    Environment.SetEnvironmentVariable("ASHLAR_TABLES", Path.Combine(root, "docs/tables"))
+    runTests "Planted" [] |> ignore
     run dotnet [ conformProgram; "tables"; "docs/tables" ]
 
 /// Resolves paket.dependencies anew. Some feeds do not tell a package's dependencies, so NuGet

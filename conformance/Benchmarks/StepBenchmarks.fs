@@ -1,4 +1,4 @@
-/// The oracle alone: steps of the generator's scripts, and nothing else, so that its own speed shows.
+/// The oracle alone: steps of the generator's scripts and nothing else, so that its speed shows.
 namespace Ashlar.Conformance.Benchmarks
 
 open BenchmarkDotNet.Attributes

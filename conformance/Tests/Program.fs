@@ -30,10 +30,11 @@ let clean = [
         Commands.EngineTests.tests
     ]
     testList "generators" [ Generators.GeneratorTests.tests; Generators.ShrinkTests.tests ]
+    Mutants.MutantTests.tests
 ]
 
 /// The tests of a Planted build: only those that switch a planted bug on.
-let planted: Test list = []
+let planted: Test list = [ Mutants.MutantTests.planted ]
 
 let all =
     testList

@@ -1,5 +1,5 @@
-/// Random scripts for FsCheck: a draft is a list of decisions for each step, and becomes commands by
-/// looking at the oracle's state, so that most of them are about something that is there.
+/// Random scripts for FsCheck: a draft is a list of decisions for each step, and becomes commands
+/// by looking at the oracle's state, so that most of them are about something that is there.
 module Ashlar.Conformance.Tests.Commands.Drafts
 
 open FsCheck

@@ -20,8 +20,8 @@ let private start () = maker.Value.Start Drafts.world
 /// What is there, without the answer given last.
 let private seen (subject: Subject) = subject.Observe Answer.Done
 
-/// A qcow2 node may write back what it holds at any time, and its file may grow by that: while there
-/// is one, the lengths of files and of what is over them say nothing about the graph.
+/// A qcow2 node may write back what it holds at any time, and its file may grow by that: while
+/// there is one, the lengths of files and of what is over them say nothing about the graph.
 let private withoutFileLengths (o: Observation) =
     let own = [ "qcow2"; "null-co"; "nbd" ]
 

@@ -51,8 +51,8 @@ let isAccepted profile world state command = (outcome profile world state comman
 /// The reason of a refusal, for messages.
 let answer (outcome: Outcome) = Observation.answerText (OracleView.answer outcome.Result)
 
-/// Options of a root that are off when nobody says anything (BLK-OPEN-003): written down by an open,
-/// left out by a reopen, and the same either way.
+/// Options of a root that are off when nobody says anything (BLK-OPEN-003): written down by an
+/// open, left out by a reopen, and the same either way.
 let private isDefault (name: string, value: Value) =
     value = Value.Bool false
     && List.contains name [ "read-only"; "auto-read-only"; "cache.direct"; "cache.no-flush" ]

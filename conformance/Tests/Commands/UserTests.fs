@@ -21,7 +21,7 @@ let private oneBitLooser (struct (perm: Perm, shared: Perm)) = [
 
 let private loosening (profile: Profile) =
     everyStep
-        $"BLK-PERM-034 BLK-FILE-006 giving back never fails, whatever the world became ({profile.Name})"
+        $"BLK-PERM-034 BLK-FILE-006 giving back never fails in any world ({profile.Name})"
         drafts
         profile
         (fun taken ->
@@ -58,7 +58,7 @@ let private monotone =
                     Expect.isTrue result.Result.IsOk $"{shown command}: {answer result}")
 
 let private invariants =
-    [ Profile.ashlar; Profile.ashlarStatic ]
+    [ Profile.ashlar; Profile.ashlarStatic; Profile.qemu72 ]
     |> List.map (fun profile ->
         everyStep $"I1 to I14 hold after every step ({profile.Name})" 300 profile (fun taken ->
             Invariant.check profile taken.Outcome.World taken.Outcome.State

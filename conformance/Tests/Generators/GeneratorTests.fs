@@ -154,7 +154,7 @@ let private parsed (script: Script) =
     | Ok script -> Some script
     | Error _ -> None
 
-let private profiles = [ Profile.ashlar; Profile.ashlarStatic; Profile.qemu31 ]
+let private profiles = [ Profile.ashlar; Profile.ashlarStatic; Profile.qemu72; Profile.qemu31 ]
 
 let private validity =
     testList "validity" [

@@ -1,5 +1,5 @@
-/// Scripts of the harness's generator, run through the oracle to their end: what the generator's own
-/// tests look at.
+/// Scripts of the harness's generator, run through the oracle to their end: what the generator's
+/// own tests look at.
 module Ashlar.Conformance.Tests.Generators.Sample
 
 open Ashlar.Conformance
