@@ -97,8 +97,14 @@ module ChildPermissions =
             "shared", Perm.text s
         ])
 
+        if Role.has Role.Filtered role then
+            Rule.touch context (Rule.perm 10)
+        elif Role.has Role.Data role && node.Driver = Driver.Qcow2 then
+            Rule.touch context (Rule.perm 13)
+            Rule.touch context (Rule.perm 21)
+
         if child.ForceShare then
-            Rule.touch context (Rule.perm 14)
+            Rule.say context (Rule.perm 14) child.Name "shares all (force-share)" (fun () -> [])
             struct (p, Perm.All)
         else
             struct (p, s)

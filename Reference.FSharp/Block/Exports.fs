@@ -12,6 +12,8 @@ module Exports =
 
     /// The node a user names (BLK-EXPORT-002, BLK-PERM-050).
     let private findNode (context: Context) (state: State) rule (name: string) =
+        Rule.touch context rule
+
         match state.Names.TryGetValue name with
         | true, id -> Ok id
         | _ ->
@@ -91,6 +93,7 @@ module Exports =
     /// What the NBD server tests of an export whose root is attached (BLK-EXPORT-005).
     let private serverRefusal (context: Context) (state: State) (name: string) =
         let refuse text = ValueSome(Rule.refuse context (Rule.export 5) name text)
+        Rule.touch context (Rule.export 5)
 
         if not state.NbdServer then
             refuse "NBD server not running"
@@ -132,6 +135,8 @@ module Exports =
     /// node; BLK-EXPORT-004, 005).
     let add (context: Context) (state: State) id nodeName (name: string option) writable =
         let refuse = refusing context state nodeName
+        Rule.touch context (Rule.export 1)
+        Rule.touch context (Rule.export 3)
 
         if not (OpenTests.isWellFormed id) then
             refuse (Rule.export 1) "Invalid block export id"

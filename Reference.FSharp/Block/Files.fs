@@ -113,6 +113,11 @@ module Files =
             Ok 0
         else
             let held = heldByOthers context state node.Id hold.Inode
+            Rule.touch context (Rule.file 10)
+            Rule.touch context (Rule.file 12)
+
+            if held <> context.World.Inodes[hold.Inode].ForeignLocks then
+                Rule.touch context (Rule.file 13)
 
             Rule.say context (Rule.file 11) node.Name "tests lock bytes" (fun () -> [
                 "perm", Perm.text perm

@@ -27,11 +27,15 @@ module GraphCommands =
     /// it always succeeds.
     let del (context: Context) (state: State) (name: string) : Result<State, Refused> =
         let refuse rule text = Error { Why = Rule.refuse context rule name text; Left = state }
+        Rule.touch context (Rule.graph 10)
 
         match state.Names.TryGetValue name with
         | false, _ -> refuse (Rule.graph 10) ("Failed to find node with node-name='" + name + "'")
         | true, id ->
             let node = state.Nodes[id]
+            Rule.touch context (Rule.graph 11)
+            Rule.touch context (Rule.graph 12)
+            Rule.touch context (Rule.graph 13)
 
             let isRoot e =
                 match state.Edges[e].Parent with
@@ -56,6 +60,11 @@ module GraphCommands =
         let refuse text = ValueSome(Rule.refuse context (Rule.graph 21) overlay.Name text)
 
         let struct (perm, _) = Graph.cumulative state overlay
+
+        Rule.say context (Rule.graph 21) overlay.Name "is to be the overlay" (fun () -> [
+            "perm", Perm.text perm
+            "driver", Graph.driverName overlay.Driver
+        ])
 
         if Perm.meets perm Perm.CR then
             refuse "The overlay is already in use"

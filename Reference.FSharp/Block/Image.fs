@@ -38,6 +38,7 @@ module Image =
 
     /// A node's length in bytes; nothing when only the host knows it (BLK-DATA-011).
     let rec length (context: Context) (state: State) (id: int) : int64 voption =
+        Rule.touch context (Rule.data 11)
         let node = state.Nodes[id]
 
         match node.Driver with
@@ -191,6 +192,15 @@ module Image =
                 ValueSome "Unsupported qcow2 feature(s): external data file"
             | None, Some text when writable -> ValueSome text
             | None, _ -> ValueNone
+
+    /// The requirement behind such a text: damage, or a feature that is not there.
+    let headerRule (text: string) : Rule =
+        if text.StartsWith("Unsupported qcow2 feature", System.StringComparison.Ordinal) then
+            Rule.opening 21
+        elif text.StartsWith("qcow2: ", System.StringComparison.Ordinal) then
+            Rule.opening 21
+        else
+            Rule.opening 11
 
     /// What a node remembers of a header.
     let hold (seen: Seen) : ImageHold =

@@ -155,9 +155,12 @@ module Open =
 
         let effective =
             match heritage with
-            | ValueNone -> Options.withDefaults spec.Own
+            | ValueNone ->
+                Rule.touch context (Rule.opening 3)
+                Options.withDefaults spec.Own
             | ValueSome h ->
                 Rule.touch context (Rule.opening 4)
+                Rule.touch context (Rule.graph 5)
                 Options.inheritFrom h.Role h.Options (Options.join spec.Own spec.Implied)
 
         let opened = openFileChild context state id spec effective images
@@ -194,6 +197,8 @@ module Open =
     and private openFileChild context (state: State) id (spec: Spec) effective images =
         match spec.Driver, childOf "file" spec with
         | (Driver.Raw | Driver.Qcow2 | Driver.Throttle | Driver.CopyOnRead), ValueSome file ->
+            Rule.touch context (Rule.opening 6)
+
             match openChild context state id effective file Role.Image images with
             | Error refused -> Error refused
             | Ok(struct (state, child)) when context.Profile.TemporaryRoot ->
@@ -203,7 +208,9 @@ module Open =
                     fail context state why (fun () ->
                         Transaction.closeIfUnreferenced context state child)
             | Ok(struct (state, child)) -> Ok(struct (state, child, ValueNone))
-        | _ -> Ok(struct (state, -1, ValueNone))
+        | _ ->
+            Rule.touch context (Rule.opening 8)
+            Ok(struct (state, -1, ValueNone))
 
     /// A child by reference or inline (BLK-OPEN-004, BLK-OPEN-005).
     and private openChild context (state: State) parent options child role images =
@@ -295,10 +302,14 @@ module Open =
                 | Seen.Image(_, header) -> header.ExternalData
                 | _ -> false
 
-            Rule.touch context (Rule.opening 11)
+            Rule.touch context (Rule.opening 21)
+
+            Rule.say context (Rule.opening 11) node.Name "reads the header" (fun () -> [
+                "finds", string seen
+            ])
 
             match Image.headerText context seen node.Writable, childOf "data-file" spec with
-            | ValueSome text, _ -> Error { Why = refuse (Rule.opening 11) text; Left = state }
+            | ValueSome text, _ -> Error { Why = refuse (Image.headerRule text) text; Left = state }
             | ValueNone, ValueNone when external ->
                 Error {
                     Why = refuse (Rule.opening 11) "'data-file' is required for this image"
@@ -407,6 +418,7 @@ module Open =
     let add (context: Context) (state: State) (options: Value) : Result<State, Refused> =
         // permissions: none of its own (BLK-OPEN-016)
         Rule.touch context (Rule.opening 16)
+        Rule.touch context (Rule.opening 2)
 
         // validation: schema, then the root's name
         match Schema.checkAdd context options with

@@ -27,6 +27,7 @@ module Oracle =
         | Ok state -> outcome context.World state (Ok Done)
         // ashlar: a refused command changed nothing (BLK-OPEN-009, BLK-PERM-032, BLK-GRAPH-007)
         | Error refused when not context.Profile.ListOrderOnAbort ->
+            Rule.touch context (Rule.graph 7)
             outcome context.World before (Error refused.Why)
         | Error refused -> outcome context.World refused.Left (Error refused.Why)
 

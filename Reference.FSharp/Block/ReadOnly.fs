@@ -34,7 +34,9 @@ module ReadOnly =
     /// fail (BLK-FILE-006).
     let private twoDescriptors (context: Context) (node: Node) (hold: FileHold) wanted =
         if wanted && not hold.WritableFd then
+            Rule.touch context (Rule.file 3)
             Rule.touch context (Rule.file 4)
+            Rule.touch context (Rule.file 5)
 
             match Files.openPath context.World hold.Path true with
             | Error errno ->
@@ -74,6 +76,10 @@ module ReadOnly =
         (perm: Perm)
         : Result<FileHold, Refusal> =
         let wanted = wantsWritable context.Profile flags perm
+        Rule.touch context (Rule.ro 2)
+
+        if flags.AutoReadOnly && flags.Writable then
+            Rule.touch context (Rule.ro 10)
 
         Rule.say context (Rule.file 2) node.Name "wants descriptors" (fun () -> [
             "writable", Rule.onOff flags.Writable
@@ -116,11 +122,18 @@ module ReadOnly =
         match profile.Descriptors with
         | Descriptors.Two ->
             Rule.touch context (Rule.file 1)
+            Rule.touch context (Rule.file 20)
+            Rule.touch context (Rule.file 21)
+
+            if flags.AutoReadOnly then
+                Rule.touch context (if wanted then Rule.ro 16 else Rule.ro 12)
 
             match Files.openPath context.World path false with
             | Error errno -> refuse (Rule.file 20) errno
             | Ok inode when not wanted -> Ok(struct (hold inode true false, flags.Writable))
             | Ok inode ->
+                Rule.touch context (Rule.file 3)
+
                 match Files.openPath context.World path true with
                 | Ok _ -> Ok(struct (hold inode true true, true))
                 | Error errno when degrades profile flags errno ->

@@ -65,7 +65,18 @@ module Refresh =
         match conflict state node with
         | ValueNone -> ValueNone
         | ValueSome(struct (a, b)) ->
+            Rule.touch context (Rule.perm 1)
             Rule.touch context (Rule.perm 4)
+            Rule.touch context (Rule.perm 5)
+
+            Rule.say context (Rule.perm 3) node.Name "finds a conflict" (fun () -> [
+                "needs", Perm.text b.Perm
+                "by", party state b
+                "shares", Perm.text a.Shared
+                "so says", party state a
+                "missing", Perm.text (Perm.minus b.Perm a.Shared)
+            ])
+
             ValueSome(Rule.refuse context (Rule.perm 3) node.Name (conflictText state node a b))
 
     /// No writer, and in ashlar no resizer, on a read-only node (BLK-PERM-006, BLK-PERM-007).
@@ -76,14 +87,26 @@ module Refresh =
             else
                 Perm.writing ||| Perm.RZ
 
-        if after.Writable || not (Perm.meets perm needs) then
+        let rule =
+            if Perm.meets perm Perm.writing then
+                Rule.perm 6
+            else
+                Rule.perm 7
+
+        if not (Perm.meets perm needs) then
+            ValueNone
+        elif after.Writable then
+            Rule.say context rule node.Name "is writable for its users" (fun () -> [
+                "perm", Perm.text perm
+            ])
+
             ValueNone
         else
-            let rule =
-                if Perm.meets perm Perm.writing then
-                    Rule.perm 6
-                else
-                    Rule.perm 7
+            Rule.say context rule node.Name "is read-only" (fun () -> [
+                "perm", Perm.text perm
+                "writable now", Rule.onOff node.Writable
+                "writable after", Rule.onOff after.Writable
+            ])
 
             let text =
                 if node.Writable then
@@ -140,6 +163,7 @@ module Refresh =
         let state = prepared.State
         let node = state.Nodes[id]
         let flags = after node
+        Rule.touch context (Rule.perm 31)
 
         match testConflict context state node with
         | ValueSome refusal -> Error refusal
@@ -160,7 +184,9 @@ module Refresh =
                     match checkFile context state node hold flags pair with
                     | Error refusal -> Error refusal
                     | Ok next -> Ok { next with Files = next.Files @ prepared.Files }
-                | _ when node.Children.IsEmpty -> Ok prepared
+                | _ when node.Children.IsEmpty ->
+                    Rule.touch context (Rule.perm 26)
+                    Ok prepared
                 | _ -> Ok { prepared with State = updateChildren context state node flags pair }
 
     /// Checks everything below the roots with the flags as after the change (BLK-PERM-030).
@@ -174,7 +200,9 @@ module Refresh =
 
         let rec walk prepared nodes =
             match nodes with
-            | [] -> Ok prepared
+            | [] ->
+                Rule.touch context (Rule.perm 33)
+                Ok prepared
             | id :: rest ->
                 match checkNode context after prepared id with
                 | Ok prepared -> walk prepared rest

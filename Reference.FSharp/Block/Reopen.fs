@@ -114,7 +114,7 @@ module Reopen =
 
         Rule.say context (Rule.reopen 10) node.Name "is prepared" (fun () -> [
             for name, value in entry.Options do
-                name, string value
+                name, Value.show value
         ])
 
         let links (entry: Entry) =
@@ -140,6 +140,14 @@ module Reopen =
     /// The node as its entry says, files' descriptors apart (BLK-REOPEN-020).
     let private commitEntry (context: Context) (state: State) (entry: Entry) =
         let node = state.Nodes[entry.Node]
+        Rule.touch context (Rule.ro 30)
+
+        if node.Writable <> entry.Flags.Writable then
+            Rule.touch context (Rule.reopen 24)
+
+        // the same options again (BLK-REOPEN-023)
+        if context.Touched.Length > 0 && entry.Options = node.Effective then
+            Rule.touch context (Rule.reopen 23)
 
         let settings =
             match node.Settings with
@@ -230,7 +238,11 @@ module Reopen =
             | None -> ReadOnly.flagsOf node
 
         let roots = List.rev progress.Roots
-        Rule.touch context (Rule.reopen 20)
+        let nameOf id = progress.State.Nodes[id].Name
+
+        Rule.say context (Rule.reopen 20) "" "decides by one refresh" (fun () -> [
+            "roots", roots |> List.map nameOf |> String.concat ", "
+        ])
 
         let checkedAll =
             match Refresh.checkWith context after progress.State roots with
@@ -249,6 +261,7 @@ module Reopen =
             // what lost its last reference goes now (BLK-REOPEN-021, BLK-REOPEN-022)
             let close state (edge: Edge) =
                 Rule.touch context (Rule.reopen 21)
+                Rule.touch context (Rule.reopen 22)
                 Transaction.closeIfUnreferenced context state edge.Child
 
             Ok(List.fold close state (List.rev progress.Removed))

@@ -155,6 +155,10 @@ module ReopenQueue =
 
             let make own children keep =
                 childrenSaid[node.Id] <- children
+
+                if keep then
+                    Rule.touch context (Rule.reopen 6)
+
                 ValueSome(entry node own children (leftOf state node children) keep heritage)
 
             match asked.TryGetValue node.Id, inlineSpec, parent with
@@ -268,6 +272,7 @@ module ReopenQueue =
         match context.Profile.ReopenTwice with
         | ReopenTwice.MergedInPlace -> Ok(merged state asked)
         | ReopenTwice.Refused ->
+            Rule.touch context (Rule.reopen 2)
             Rule.touch context (Rule.reopen 5)
             once context state (Map.ofList asked) (List.map fst asked)
 
@@ -286,6 +291,7 @@ module ReopenQueue =
                 | Ok spec -> schema (i + 1) rest |> Result.map (fun specs -> spec :: specs)
 
         let refuse text = Error(Rule.refuse context (Rule.reopen 1) "" text)
+        Rule.touch context (Rule.reopen 1)
 
         let rec names (specs: Spec list) asked =
             match specs with

@@ -82,6 +82,8 @@ module Resize =
         let cluster = 1L <<< header.ClusterBits
         let sizeBitsMax = header.ClusterBits + (header.ClusterBits - 3) + (l1TableBits - 3)
 
+        Rule.touch context (Rule.size 7)
+
         if size % sector <> 0L then
             Error(struct (Rule.size 3, "The new size must be a multiple of 512"))
         elif size > inode.SizeBytes && sizeBitsMax < 62 && size > (1L <<< sizeBitsMax) then
@@ -110,6 +112,7 @@ module Resize =
     /// Truncates a node, then remembers its length where the profile does (BLK-SIZE-003).
     let rec private truncate (context: Context) (state: State) id (size: int64) =
         let node = state.Nodes[id]
+        Rule.touch context (Rule.size 3)
         let refuse text = Error(struct (Rule.size 3, text))
         let ask child size = truncate context state child size
 
@@ -176,6 +179,7 @@ module Resize =
     /// What block_resize tests before anything is attached (BLK-SIZE-001).
     let private early (context: Context) (state: State) (name: string) (size: int64) =
         let refuse text = Error(Rule.refuse context (Rule.size 1) name text)
+        Rule.touch context (Rule.size 1)
 
         match state.Names.TryGetValue name with
         | false, _ -> refuse ("Cannot find device='' nor node-name='" + name + "'")

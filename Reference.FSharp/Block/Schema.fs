@@ -259,6 +259,9 @@ module Schema =
 
     let private check context place value =
         Rule.touch context (Rule.opening 1)
+        Rule.touch context (Rule.opening 18)
+        Rule.touch context (Rule.opening 19)
+        Rule.touch context (Rule.opening 20)
 
         let result =
             match value with

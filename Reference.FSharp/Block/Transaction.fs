@@ -95,8 +95,15 @@ module Transaction =
         let parent = state.Nodes[parentId]
         let child = state.Nodes[childId]
         let refuse rule text = Error(Rule.refuse context rule parent.Name text)
-        Rule.touch context (Rule.perm 40)
+        Rule.touch context (Rule.opening 18)
+        Rule.touch context (Rule.graph 6)
         Rule.touch context (Rule.graph 8)
+
+        Rule.say context (Rule.perm 40) parent.Name "attaches a child" (fun () -> [
+            "child", child.Name
+            "edge", name
+            "role", string role
+        ])
 
         // a cycle needs somebody above the parent, or the parent itself
         let closesCycle =
@@ -139,8 +146,13 @@ module Transaction =
         (perm: Perm)
         (shared: Perm)
         : Result<struct (State * int), Refusal> =
-        Rule.touch context (Rule.perm 40)
         let id = state.NextBackend
+
+        Rule.say context (Rule.perm 40) state.Nodes[nodeId].Name "gets a root" (fun () -> [
+            "backend", (if name = "" then "unnamed" else name)
+            "perm", Perm.text perm
+            "shared", Perm.text shared
+        ])
 
         let edge = {
             Id = state.NextEdge
@@ -204,8 +216,13 @@ module Transaction =
     /// Removes an edge, refreshes below it, and closes the child when that was its last
     /// reference (BLK-PERM-041).
     let rec detach (context: Context) (state: State) (edgeId: int) : State =
-        Rule.touch context (Rule.perm 41)
         let edge = state.Edges[edgeId]
+        Rule.touch context (Rule.graph 5)
+
+        Rule.say context (Rule.perm 41) state.Nodes[edge.Child].Name "is detached" (fun () -> [
+            "edge", edge.Name
+        ])
+
         let state = unlink edge (endInheritance state edge)
 
         let dies = not (isReferenced state.Nodes[edge.Child])

@@ -20,6 +20,19 @@ module Value =
         | [] -> ValueNone
         | (k, v) :: rest -> if k = key then ValueSome v else find key rest
 
+    /// A value as a reader of an explanation would write it.
+    let rec show (value: Value) : string =
+        match value with
+        | Value.Null -> "null"
+        | Value.Bool true -> "on"
+        | Value.Bool false -> "off"
+        | Value.Int i -> string i
+        | Value.Str s -> s
+        | Value.List items -> "[" + (items |> List.map show |> String.concat ", ") + "]"
+        | Value.Dict members ->
+            let one (name, value) = name + "=" + show value
+            "{" + (members |> List.map one |> String.concat ", ") + "}"
+
     /// The members of a dictionary; nothing for any other value.
     let members (value: Value) : (string * Value) list =
         match value with
