@@ -244,7 +244,8 @@ module Invariant =
     }
 
     /// I8 (BLK-REOPEN-023): an identical reopen succeeds and changes nothing. A node whose inline
-    /// children inherit is left out: a child that was reopened on its own would follow again.
+    /// children inherit is left out: a child that was reopened on its own would follow again; so is
+    /// raw, whose child may have become shorter than its window (BLK-OPEN-010).
     let private identical (profile: Profile) world (state: State) = [
         for node in state.Nodes.Values do
             let isFollowed =
@@ -252,7 +253,7 @@ module Invariant =
                 |> List.exists (fun edge -> state.Nodes[edge.Child].InheritsFrom = node.Id)
 
             match identity state node with
-            | Some options when not isFollowed && profile.AutoReadOnly = AutoReadOnly.Dynamic ->
+            | Some options when not isFollowed && node.Driver <> Driver.Raw && profile.AutoReadOnly = AutoReadOnly.Dynamic ->
                 match Oracle.step profile world state (BlockdevReopen [ options ]) with
                 | [ { Result = Error refusal } ] -> violation "I8" node.Name refusal.Text
                 | [ outcome ] when shown outcome.State <> shown state ->
