@@ -21,10 +21,10 @@ module LegacyOpen =
 
     let private refuse context rule node text = Error(Rule.refuse context.Common rule node text)
 
-    let private unless refusal state =
+    let private unlessRefused result refusal =
         match refusal with
         | ValueSome why -> Error why
-        | ValueNone -> Ok state
+        | ValueNone -> Ok result
 
     /// A node by its name, in the text of the time (BLK-OPEN-030).
     let lookup context (state: State) (name: string) : Result<Node, Refusal> =
@@ -169,8 +169,7 @@ module LegacyOpen =
 
         match node.Settings, primary state node with
         | Settings.Raw(offset, size), Some edge ->
-            let refusal = OpenTests.rawBounds common state node.Name edge.Child offset size
-            unless refusal state
+            OpenTests.rawBounds common state node.Name edge.Child offset size |> unlessRefused state
         | Settings.Qcow2 _, Some edge ->
             let seen = Image.seen common state edge.Child
 
@@ -179,7 +178,9 @@ module LegacyOpen =
             | ValueNone ->
                 let settings = Settings.Qcow2(Image.hold seen)
                 Ok { state with Nodes = state.Nodes.Add(id, { node with Settings = settings }) }
-        | Settings.Throttle group, _ -> unless (OpenTests.groupRefusal common node.Name group) state
+        | Settings.Throttle group, _ ->
+            OpenTests.groupRefusal common node.Name group |> unlessRefused state
+        | Settings.Quorum _, _ -> OpenTests.unequalRefusal common state id |> unlessRefused state
         | _ -> Ok state
 
     /// Opens a node, or finds the one referred to (BLK-OPEN-030).
@@ -265,6 +266,9 @@ module LegacyOpen =
                     match node.Driver with
                     | Driver.File -> openFile context node options
                     | Driver.Nbd -> openNbd context node options
+                    | Driver.Quorum ->
+                        OpenTests.quorumRefusal context.Common node (List.length children)
+                        |> unlessRefused node
                     | _ -> Ok node
 
                 let state = putNode node { state with NextName = state.NextName + 1 }
@@ -292,29 +296,35 @@ module LegacyOpen =
     /// The backing child of qcow2: none, a reference, an inline node or the header's.
     and private openBacking context (state: State) id options =
         let node = state.Nodes[id]
+        let given, _ = sourceOf "backing" options
 
-        let source =
-            match sourceOf "backing" options |> fst, options.TryFind "backing", node.Settings with
-            | Some source, _, _ -> Some source
-            | None, None, Settings.Qcow2 hold -> headerBacking context hold
-            | _ -> None
+        let images, source =
+            match given, options.TryFind "backing", node.Settings with
+            | Some source, _, _ -> 0, Some source
+            | None, None, Settings.Qcow2 hold -> context.Images + 1, headerBacking context hold
+            | _ -> 0, None
+
+        let refuse text = refuse context (Rule.opening 12) node.Name text
 
         match source with
         | None -> Ok state
-        | Some _ when node.Driver <> Driver.Qcow2 ->
-            refuse context (Rule.opening 12) node.Name "Driver doesn't support backing files"
-        | Some source ->
-            refusable {
-                let prefixed (refusal: Refusal) = {
-                    refusal with
-                        Text = "Could not open backing file: " + refusal.Text
-                }
+        | Some _ when node.Driver <> Driver.Qcow2 -> refuse "Driver doesn't support backing files"
+        | Some _ when images > Open.chainMax ->
+            refuse $"Backing chain is deeper than {Open.chainMax} images"
+        | Some source -> attachBacking { context with Images = images } state node source
 
-                let! state, child =
-                    openNode context state source (Some(node, Role.Cow)) |> Result.mapError prefixed
-
-                return! attachChild context state id child "backing" Role.Cow
+    and private attachBacking context (state: State) node source =
+        refusable {
+            let prefixed (refusal: Refusal) = {
+                refusal with
+                    Text = "Could not open backing file: " + refusal.Text
             }
+
+            let! state, child =
+                openNode context state source (Some(node, Role.Cow)) |> Result.mapError prefixed
+
+            return! attachChild context state node.Id child "backing" Role.Cow
+        }
 
     /// The header's backing file; a format it does not name is probed (DD-PROBE).
     and private headerBacking context (hold: ImageHold) =

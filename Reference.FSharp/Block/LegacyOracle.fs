@@ -28,18 +28,24 @@ module LegacyOracle =
             return { state with Backends = state.Backends.Add(id, backend) }, backend
         }
 
+    /// The schema is that of the other profiles: nothing recorded is outside it (BLK-OPEN-001).
     let private blockdevAdd context state options =
-        let flat = LegacyOptions.flatten options
+        refusable {
+            let! _ = Schema.checkAdd context.Common options
+            let flat = LegacyOptions.flatten options
 
-        if (LegacyOptions.text "node-name" flat).IsNone then
-            refuse context (Rule.opening 2) "" "'node-name' must be specified for the root node"
-        else
-            refusable {
-                let! state, id =
-                    LegacyOpen.openNode context state (LegacyOpen.Source.Inline flat) None
-
+            if (LegacyOptions.text "node-name" flat).IsNone then
+                return!
+                    refuse
+                        context
+                        (Rule.opening 2)
+                        ""
+                        "'node-name' must be specified for the root node"
+            else
+                let source = LegacyOpen.Source.Inline flat
+                let! state, id = LegacyOpen.openNode context state source None
                 return putNode { state.Nodes[id] with MonitorOwned = true } state
-            }
+        }
 
     let private blockdevDel context (state: State) name =
         let refuse rule text = refuse context rule name text
@@ -143,7 +149,7 @@ module LegacyOracle =
     /// The state after a command, or its refusal and the state that stays; nothing for a command
     /// that these profiles do not know (BLK-OPEN-031).
     let step (common: Context) (state: State) (command: Command) =
-        let context = { Common = common; After = Map.empty }
+        let context = { Common = common; After = Map.empty; Images = 0 }
 
         let unchanged result =
             match result with

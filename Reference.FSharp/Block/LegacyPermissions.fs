@@ -8,6 +8,8 @@ type LegacyContext = {
     Common: Context
     /// The nodes of the reopen in progress, and whether each is writable after it.
     After: Map<int, bool>
+    /// How many headers named each other on the way here (BLK-OPEN-012).
+    Images: int
 }
 
 /// Sequencing of steps that may be refused.
@@ -207,15 +209,28 @@ module LegacyPermissions =
             return settle state child, edge.Id
         }
 
-    /// The same for a node as the parent, by its driver's rule.
+    /// The same for a node as the parent, by its driver's rule. A cycle, which was not looked for
+    /// and is deadly, is refused as in later versions (BLK-GRAPH-008).
     let attachChild context (state: State) (parent: int) (child: int) name role =
         refusable {
             let node = state.Nodes[parent]
-            let struct (p, s) = Graph.cumulative state node
-            let struct (p, s) = ruleOf context.After node state.Nodes[child] ValueNone role p s
-            let! state, edge = attachUser context state (Parent.Node parent) child name role p s
-            let node = state.Nodes[parent]
-            return putNode { node with Children = edge :: node.Children } state
+
+            if Graph.reaches state child parent then
+                return!
+                    refuse
+                        context
+                        (Rule.graph 8)
+                        node.Name
+                        ($"Making '{state.Nodes[child].Name}' a {name} child of '{node.Name}' "
+                         + "would create a cycle")
+            else
+                let struct (p, s) = Graph.cumulative state node
+                let struct (p, s) = ruleOf context.After node state.Nodes[child] ValueNone role p s
+
+                let! state, edge = attachUser context state (Parent.Node parent) child name role p s
+
+                let node = state.Nodes[parent]
+                return putNode { node with Children = edge :: node.Children } state
         }
 
     let private without (id: int) (edges: int list) = List.filter (fun e -> e <> id) edges
