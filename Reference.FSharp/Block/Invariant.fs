@@ -252,8 +252,14 @@ module Invariant =
                 Graph.children state node
                 |> List.exists (fun edge -> state.Nodes[edge.Child].InheritsFrom = node.Id)
 
+            // raw reads its window anew, and a static policy asks the world anew.
+            let isStill =
+                not isFollowed
+                && node.Driver <> Driver.Raw
+                && profile.AutoReadOnly = AutoReadOnly.Dynamic
+
             match identity state node with
-            | Some options when not isFollowed && node.Driver <> Driver.Raw && profile.AutoReadOnly = AutoReadOnly.Dynamic ->
+            | Some options when isStill ->
                 match Oracle.step profile world state (BlockdevReopen [ options ]) with
                 | [ { Result = Error refusal } ] -> violation "I8" node.Name refusal.Text
                 | [ outcome ] when shown outcome.State <> shown state ->
