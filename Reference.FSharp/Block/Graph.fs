@@ -164,6 +164,19 @@ module Graph =
         NextName = 0
     }
 
+    /// Every driver.
+    let drivers = [|
+        Driver.File
+        Driver.NullCo
+        Driver.Raw
+        Driver.Qcow2
+        Driver.Throttle
+        Driver.CopyOnRead
+        Driver.Blkdebug
+        Driver.Nbd
+        Driver.Quorum
+    |]
+
     /// QEMU's name of a driver.
     let driverName (driver: Driver) : string =
         match driver with

@@ -70,22 +70,10 @@ module LegacyOpen =
         | Some _ when node.AutoReadOnly -> Ok { node with Writable = false }
         | Some _ -> refuse (Rule.ro 20) "NBD export is read-only"
 
-    let private drivers = [
-        Driver.File
-        Driver.NullCo
-        Driver.Raw
-        Driver.Qcow2
-        Driver.Throttle
-        Driver.CopyOnRead
-        Driver.Blkdebug
-        Driver.Nbd
-        Driver.Quorum
-    ]
-
     let private driverOf context (options: Map<string, Value>) =
         let name = LegacyOptions.text "driver" options |> Option.defaultValue ""
 
-        match drivers |> List.tryFind (fun driver -> Graph.driverName driver = name) with
+        match Graph.drivers |> Array.tryFind (fun driver -> Graph.driverName driver = name) with
         | Some driver -> Ok driver
         | None -> refuse context (Rule.opening 1) "" $"Unknown driver '{name}'"
 

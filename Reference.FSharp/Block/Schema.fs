@@ -46,19 +46,7 @@ module Schema =
 
     let private permWords = [ "consistent-read"; "write"; "write-unchanged"; "resize" ]
 
-    let private drivers = [|
-        Driver.File
-        Driver.NullCo
-        Driver.Raw
-        Driver.Qcow2
-        Driver.Throttle
-        Driver.CopyOnRead
-        Driver.Blkdebug
-        Driver.Nbd
-        Driver.Quorum
-    |]
-
-    let private driverNames = Array.map Graph.driverName drivers
+    let private driverNames = Array.map Graph.driverName Graph.drivers
 
     /// Members of every node but `driver` (BLK-OPEN-019).
     let private common = [
@@ -106,9 +94,9 @@ module Schema =
           ]
 
     /// All members of a driver, made once.
-    let private table = drivers |> Array.map (fun driver -> common @ ownMembers driver)
+    let private table = Graph.drivers |> Array.map (fun driver -> common @ ownMembers driver)
 
-    let private membersOf driver = table[System.Array.IndexOf(drivers, driver)]
+    let private membersOf driver = table[System.Array.IndexOf(Graph.drivers, driver)]
 
     let rec private nameOf place =
         match place with
@@ -238,7 +226,7 @@ module Schema =
                 match System.Array.IndexOf(driverNames, name) with
                 | -1 -> badWord driverPlace name
                 | i ->
-                    let driver = drivers[i]
+                    let driver = Graph.drivers[i]
                     let fields = membersOf driver
 
                     let start: Taken = { Own = [ "driver", Value.Str name ]; Children = [] }

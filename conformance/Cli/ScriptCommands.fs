@@ -78,17 +78,8 @@ let private explainStep
     =
     Console.WriteLine $"step {index + 1}: {ScriptPrinter.command command}"
 
-    for step in Explain.explain profile world state command do
-        let values = step.Values |> List.map (fun (key, value) -> $"{key} = {value}")
-
-        let values =
-            if values.IsEmpty then
-                ""
-            else
-                " (" + String.Join(", ", values) + ")"
-
-        let node = if step.Node = "" then "" else $" {step.Node}"
-        Console.WriteLine $"  {step.Requirement}{node}: {step.Sentence}{values}"
+    for line in Findings.derivation profile world state command do
+        Console.WriteLine $"  {line}"
 
 /// `explain FILE [--step N]`: the oracle's derivation of one step, or of each.
 let explain (path: string) (wanted: int64 option) : int =

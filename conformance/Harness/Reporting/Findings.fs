@@ -58,9 +58,9 @@ let sideBySide (width: int) (left: string list) (right: string list) : string li
 
     go 0 0 []
 
-/// The oracle's derivation of the step.
-let derivation (profile: Profile) (d: Disagreement) : string list =
-    Explain.explain profile d.WorldBefore d.StateBefore d.Command
+/// The oracle's derivation of a step, a line for each requirement that fired.
+let derivation (profile: Profile) (world: World) (state: State) (command: Command) : string list =
+    Explain.explain profile world state command
     |> List.map (fun step ->
         let values = step.Values |> List.map (fun (key, value) -> $"{key} = {value}")
 
@@ -100,7 +100,7 @@ let describe (profile: Profile) (width: int) (d: Disagreement) : string list = [
     ""
     "why the oracle says so:"
 
-    for line in derivation profile d do
+    for line in derivation profile d.WorldBefore d.StateBefore d.Command do
         "  " + line
 ]
 
