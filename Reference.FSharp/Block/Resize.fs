@@ -150,7 +150,13 @@ module Resize =
                 | true, Some { Format = Format.Qcow2 header } ->
                     Rule.touch context (Rule.size 4)
                     image context state node hold.Inode header size
-                | _ -> if Rule.choose context then Ok context.World else refuse "*"
+                // bytes that the model lost sight of: if it succeeds, the length is the new one
+                | _, found when Rule.choose context ->
+                    match found with
+                    | Some inode ->
+                        Ok(withInode hold.Inode { inode with SizeBytes = size } context.World)
+                    | None -> Ok context.World
+                | _ -> refuse "*"
 
     /// The nodes that took part in a truncation know their new length (qemu-7.2).
     let rec private remember (context: Context) (state: State) id =
