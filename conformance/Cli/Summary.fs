@@ -142,9 +142,9 @@ let print (report: RunReport) : unit =
     for result in report.Results do
         Console.WriteLine(
             $"replay the run: ashlar-conform run --lane {result.Part.Lane} --profile "
-            + $"{result.Part.Profile.Name} --seed {result.Part.Seed} "
+            + $"{result.Part.Profile.Name} --seed {result.Part.Seed}"
             + (match result.Part.Budget with
-               | Budget.Steps n when n < Int64.MaxValue -> $"--steps {n}"
+               | Budget.Steps n when n < Int64.MaxValue -> $" --steps {n}"
                | Budget.Steps _ -> ""
-               | Budget.Seconds s -> $"--seconds {s}")
+               | Budget.Seconds s -> $" --seconds {s}")
         )

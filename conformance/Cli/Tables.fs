@@ -67,18 +67,19 @@ let private profiles () =
 let private exhaustive () =
     let bricks = Alphabet.bricks |> List.map (fun b -> [ "brick"; b.Meaning ])
 
-    let letters = Alphabet.letters (fun _ _ -> []) |> List.map (fun l -> [ "letter"; l.Meaning ])
+    let letters = Alphabet.letters |> List.map (fun l -> [ "letter"; l.Meaning ])
 
     page
         "The exhaustive lane's alphabet"
         [
             note
             ""
-            $"A graph is up to {Alphabet.nodesMax} bricks, added one after the other; a brick"
-            "over a node comes once for each node that is there. Graphs whose last brick is refused"
-            "are no"
-            $"graphs. A script is up to {Alphabet.commandsMax} letters; `top` is the newest node,"
-            "`bottom` the oldest. The world is a.raw and q.qcow2, one mebibyte each."
+            $"A graph is up to {Alphabet.nodesMax} bricks, added one after the other; a brick over"
+            "a node comes once for each node that is there. Graphs whose last brick is refused are"
+            $"checked and end there. A script is up to {Alphabet.commandsMax} letters; `top` is the"
+            "newest node, `bottom` the oldest. The world is a.raw, b.raw and q.qcow2, one mebibyte"
+            "each, and an NBD server. All of it is done under the dynamic and the static policy of"
+            "auto-read-only."
         ]
         [ "kind"; "meaning" ]
         (bricks @ letters)

@@ -29,7 +29,11 @@ let clean = [
         Commands.UserTests.tests
         Commands.EngineTests.tests
     ]
-    testList "generators" [ Generators.GeneratorTests.tests; Generators.ShrinkTests.tests ]
+    testList "generators" [
+        Generators.GeneratorTests.tests
+        Generators.ShrinkTests.tests
+        Generators.ExhaustiveTests.tests
+    ]
     Mutants.MutantTests.tests
 ]
 

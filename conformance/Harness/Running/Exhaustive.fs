@@ -8,116 +8,49 @@ open System.Diagnostics
 open System.Threading
 open Ashlar.Reference.Block
 
-/// A graph to start from: its commands, and where the oracle is after them.
-type private Graph = {
-    Number: int
-    Names: string list
-    /// The options of each node, for reopens.
-    Options: Value list
-    World: World
-    State: State
-}
-
 /// Counts of what was enumerated.
 type Counts = { Graphs: int64; Letters: int; Scripts: int64 }
 
-let private profile = Profile.ashlar
-
-let private names = [| "n0"; "n1"; "n2" |]
-
-/// Every graph that the oracle accepts, smallest first.
-let private graphs () : Graph list =
-    let start = {
-        Number = 0
-        Names = []
-        Options = []
-        World = Script.world Alphabet.world
-        State = Graph.empty
-    }
-
-    let grow (graph: Graph) = [
-        for brick in Alphabet.bricks do
-            let children = if brick.OverChild then graph.Names else [ "" ]
-
-            for child in children do
-                let name = names[graph.Names.Length]
-                let options = Alphabet.options brick name child
-
-                for outcome in
-                    Oracle.step profile graph.World graph.State (BlockdevAdd options)
-                    |> List.truncate 1 do
-                    if Result.isOk outcome.Result then
-                        {
-                            graph with
-                                Names = graph.Names @ [ name ]
-                                Options = graph.Options @ [ options ]
-                                World = outcome.World
-                                State = outcome.State
-                        }
-    ]
-
-    let rec levels graphs depth =
-        if depth = 0 then
-            []
-        else
-            let next = List.collect grow graphs
-            next @ levels next (depth - 1)
-
-    levels [ start ] Alphabet.nodesMax
-    |> List.mapi (fun number graph -> { graph with Number = number })
-
-/// The options of the newest node, as they are or with read-only toggled.
-let private reopenTop (graph: Graph) (_: string list) (toggle: bool) : Value list =
-    let members = Value.members (List.last graph.Options)
-
-    if not toggle then
-        [ Value.Dict members ]
-    else
-        let others = members |> List.filter (fun (key, _) -> key <> "read-only")
-
-        if others.Length < members.Length then
-            [ Value.Dict others ]
-        else
-            [ Value.Dict(members @ [ "read-only", Value.Bool true ]) ]
+/// Disagreements of one graph after which its walk ends.
+let private troublesMax = 3
 
 /// One worker's walk through the scripts of a graph.
-type private Walk(graph: Graph, maker: SubjectMaker, coverage: Coverage, report: Found -> unit) =
-    let letters = Alphabet.letters (reopenTop graph) |> List.map (fun l -> l.Make graph.Names)
-    let adds = graph.Options |> List.map BlockdevAdd
+type private Walk
+    (graph: ExhaustiveGraph, part: Part, maker: SubjectMaker, coverage: Coverage, report) =
+    let building = ExhaustiveGraphs.commands graph
+    let touched = Array.zeroCreate<uint64> Rule.subjects.Length
     let mutable scripts = 0L
     let mutable troubles = 0
 
-    let scriptOf (commands: Command list) = {
-        Alphabet.world with
-            Steps = adds @ commands |> List.map Script.step
-    }
+    let letters =
+        if graph.Nodes.IsEmpty then
+            []
+        else
+            Alphabet.letters |> List.map (fun letter -> letter.Make graph.Nodes)
 
     let fresh (prefix: Command list) =
-        let subject = maker.Start Alphabet.world
+        let subject = maker.Start graph.World
 
-        for command in adds do
-            subject.Act command |> ignore
-
-        for command in prefix do
+        for command in building @ prefix do
             subject.Act command |> ignore
 
         subject
 
     let disagree (prefix: Command list) command world state allowed (subject: Subject) answer =
         troubles <- troubles + 1
-        let script = scriptOf (prefix @ [ command ])
+        let steps = building @ prefix @ [ command ] |> List.map Script.step
         let actual = subject.Observe answer
 
         report {
-            Lane = "exhaustive"
+            Lane = part.Lane
             Number = int64 graph.Number
-            RunSeed = 0UL
-            Profile = profile
+            RunSeed = part.Seed
+            Profile = graph.Profile
             RealFiles = false
-            Script = script
+            Script = { graph.World with Steps = steps }
             Disagreement =
                 Checking.disagreement
-                    (script.Steps.Length - 1)
+                    (steps.Length - 1)
                     command
                     world
                     state
@@ -126,12 +59,16 @@ type private Walk(graph: Graph, maker: SubjectMaker, coverage: Coverage, report:
                     (Checking.nearest ComparisonMode.full actual allowed)
         }
 
-    /// Checks every script that extends the prefix. The subject stands at the prefix or is null.
-    member this.From(prefix: Command list, world: World, state: State) : unit =
+    /// Checks every script of the prefix and one of the commands. Scripts that it begins are
+    /// checked by `further`.
+    member private _.Each
+        (commands: Command list, prefix: Command list, world: World, state: State, further)
+        : unit =
+        // Stands at the prefix, or is yet to be brought there.
         let mutable subject: Subject | null = null
 
-        for command in letters do
-            if troubles < 3 then
+        for command in commands do
+            if troubles < troublesMax then
                 let ready =
                     match subject with
                     | null -> fresh prefix
@@ -139,20 +76,27 @@ type private Walk(graph: Graph, maker: SubjectMaker, coverage: Coverage, report:
 
                 subject <- ready
                 scripts <- scripts + 1L
-                let allowed = Oracle.step profile world state command
+
+                let allowed = Oracle.stepTouching touched graph.Profile world state command
+
                 let answer = ready.Act command
 
                 match Checking.agreed ComparisonMode.full ready answer allowed with
-                | ValueNone -> disagree prefix command world state allowed ready answer
+                | ValueNone ->
+                    disagree prefix command world state allowed ready answer
+                    // Nobody knows where it stands now.
+                    ready.Dispose()
+                    subject <- null
                 | ValueSome outcome ->
                     coverage.Count(command, outcome.Result)
+                    coverage.CountTouched touched
 
-                    match Invariant.check profile outcome.World outcome.State with
+                    match Invariant.check graph.Profile outcome.World outcome.State with
                     | [] -> ()
                     | _ -> disagree prefix command world state allowed ready answer
 
                     // A refused command left everything as it was, as was just compared: the next
-                    // letter goes on from here.
+                    // one goes on from here.
                     if
                         not (obj.ReferenceEquals(outcome.State, state))
                         || not (obj.ReferenceEquals(outcome.World, world))
@@ -160,34 +104,51 @@ type private Walk(graph: Graph, maker: SubjectMaker, coverage: Coverage, report:
                         ready.Dispose()
                         subject <- null
 
-                    if Result.isOk outcome.Result && prefix.Length + 1 < Alphabet.commandsMax then
-                        this.From(prefix @ [ command ], outcome.World, outcome.State)
-                    elif prefix.Length + 1 < Alphabet.commandsMax then
-                        // A refused letter leads back to the prefix itself, whose scripts are all
-                        // checked; they count as the scripts they are.
-                        scripts <- scripts + this.Below(prefix.Length + 1)
+                    further command outcome
 
         match subject with
         | null -> ()
         | last -> last.Dispose()
 
     /// How many scripts extend one of that length.
-    member _.Below(length: int) : int64 =
-        let n = int64 letters.Length
+    member private _.Below(length: int) : int64 =
+        Seq.init (Alphabet.commandsMax - length) (fun i -> pown (int64 letters.Length) (i + 1))
+        |> Seq.sum
 
-        match Alphabet.commandsMax - length with
-        | 1 -> n
-        | 2 -> n + n * n
-        | _ -> 0L
+    /// Checks every script that extends the prefix.
+    member private this.From(prefix: Command list, world: World, state: State) : unit =
+        this.Each(
+            letters,
+            prefix,
+            world,
+            state,
+            fun command outcome ->
+                let length = prefix.Length + 1
 
+                if Result.isError outcome.Result then
+                    // A refused letter leads back to the prefix itself, whose scripts are all
+                    // checked; they count as the scripts they are.
+                    scripts <- scripts + this.Below length
+                elif length < Alphabet.commandsMax then
+                    this.From(prefix @ [ command ], outcome.World, outcome.State)
+        )
+
+    /// Checks each way to add a node to the graph, then every script; how many scripts that were.
     member this.All() : int64 =
-        this.From([], graph.World, graph.State)
+        let adds = ExhaustiveGraphs.nextNodes graph |> List.map ExhaustiveGraphs.add
+        this.Each(adds, [], graph.At, graph.State, (fun _ _ -> ()))
+        this.From([], graph.At, graph.State)
         scripts
 
 /// Runs the lane.
 let run (progress: Progress) (part: Part) : PartResult * Counts =
     let clock = Stopwatch.StartNew()
-    let graphs = graphs () |> Array.ofList
+
+    let graphs =
+        ExhaustiveGraphs.all ()
+        |> Array.filter (fun graph ->
+            part.Only |> Option.forall (fun number -> number = int64 graph.Number))
+
     let gate = obj ()
     let coverage = Coverage()
     let found = Catch progress
@@ -204,7 +165,7 @@ let run (progress: Progress) (part: Part) : PartResult * Counts =
 
             while number < graphs.Length && not progress.Stop do
                 let before = mine.Transitions
-                let walked = Walk(graphs[number], maker, mine, found.Add).All()
+                let walked = Walk(graphs[number], part, maker, mine, found.Add).All()
                 Interlocked.Add(&scripts, walked) |> ignore
                 progress.Count(mine.Transitions - before)
                 number <- Interlocked.Increment &next
@@ -239,6 +200,6 @@ let run (progress: Progress) (part: Part) : PartResult * Counts =
     },
     {
         Graphs = int64 graphs.Length
-        Letters = (Alphabet.letters (fun _ _ -> [])).Length
+        Letters = Alphabet.letters.Length
         Scripts = scripts
     }

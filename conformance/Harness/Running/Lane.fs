@@ -63,7 +63,7 @@ module Lane =
             Name = "exhaustive"
             Meaning =
                 "All graphs of up to 3 nodes with all scripts of up to 3 commands from a stated \
-                 alphabet."
+                 alphabet, under both policies of auto-read-only."
             Budget = Budget.Steps System.Int64.MaxValue
             Seed = Some 0UL
     }
