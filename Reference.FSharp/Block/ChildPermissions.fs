@@ -90,11 +90,11 @@ module ChildPermissions =
 
         Rule.say context (requirement node role) node.Name "asks of its child" (fun () -> [
             "child", child.Name
-            "users' perm", Perm.text perm
-            "users' shared", Perm.text shared
+            "users' perm", Perm.show perm
+            "users' shared", Perm.show shared
             "writable", Rule.onOff writable
-            "perm", Perm.text p
-            "shared", Perm.text s
+            "perm", Perm.show p
+            "shared", Perm.show s
         ])
 
         if Role.has Role.Filtered role then

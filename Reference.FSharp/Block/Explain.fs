@@ -11,21 +11,6 @@ module Explain =
         Oracle.stepExplaining steps profile world state command |> ignore
         List.ofSeq steps
 
-    /// A step as one line for a reader.
-    let line (step: Step) : string =
-        let values =
-            step.Values
-            |> List.map (fun (name, value) -> name + " = {" + value + "}")
-            |> String.concat ", "
-
-        let subject = if step.Node = "" then "" else " '" + step.Node + "'"
-
-        step.Requirement
-        + subject
-        + " "
-        + step.Sentence
-        + (if values = "" then "" else ": " + values)
-
     /// The ids of requirements whose bits are set (see `Oracle.stepTouching`).
     let requirements (touched: uint64[]) : string list = [
         for subject in 0 .. touched.Length - 1 do

@@ -78,16 +78,34 @@ module Files =
 
         Map.fold add context.World.Inodes[inode].ForeignLocks state.Nodes
 
+    /// Lock bytes by number, each with what its holder says by it (BLK-FILE-010).
+    let private showLocks (bits: int) : string =
+        let one bit =
+            match bit / 4, Perm.names[bit % 4] with
+            | 0, name -> string (100 + bit) + " (" + name + ")"
+            | _, name -> string (196 + bit) + " (nobody else may " + name + ")"
+
+        match List.filter (fun bit -> bits >>> bit &&& 1 = 1) [ 0..7 ] with
+        | [] -> "none"
+        | held -> held |> List.map one |> String.concat ", "
+
     /// The first lock somebody else holds against the pair: perms, then unshared (BLK-FILE-011).
-    let private lockRefusal (held: int) (perm: Perm) (shared: Perm) : string voption =
+    /// Yields the text, and the bit of that lock.
+    let private lockRefusal
+        (held: int)
+        (perm: Perm)
+        (shared: Perm)
+        : struct (string * int) voption =
         let taken = int perm &&& (held >>> 4)
         let unshared = int (Perm.minus Perm.All shared) &&& held
         let first bits = System.Numerics.BitOperations.TrailingZeroCount(bits: int)
 
         if taken <> 0 then
-            ValueSome("Failed to get \"" + Perm.names[first taken] + "\" lock")
+            let i = first taken
+            ValueSome(struct ("Failed to get \"" + Perm.names[i] + "\" lock", 16 <<< i))
         elif unshared <> 0 then
-            ValueSome("Failed to get shared \"" + Perm.names[first unshared] + "\" lock")
+            let i = first unshared
+            ValueSome(struct ("Failed to get shared \"" + Perm.names[i] + "\" lock", 1 <<< i))
         else
             ValueNone
 
@@ -120,13 +138,17 @@ module Files =
                 Rule.touch context (Rule.file 13)
 
             Rule.say context (Rule.file 11) node.Name "tests lock bytes" (fun () -> [
-                "perm", Perm.text perm
-                "unshared", Perm.text (Perm.minus Perm.All shared)
-                "held by others", held.ToString "x2"
+                "takes", showLocks (bitsOf perm shared)
+                "held by others", showLocks held
             ])
 
             match lockRefusal held perm shared with
-            | ValueSome text -> Error(Rule.refuse context (Rule.file 11) node.Name text)
+            | ValueSome(struct (text, bit)) ->
+                Rule.say context (Rule.file 11) node.Name "finds a lock in its way" (fun () -> [
+                    "lock", showLocks bit
+                ])
+
+                Error(Rule.refuse context (Rule.file 11) node.Name text)
             | ValueNone -> Ok(bitsOf perm shared)
 
     /// The hold after the commit of a pair (BLK-FILE-010, BLK-FILE-012).

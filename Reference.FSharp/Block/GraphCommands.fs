@@ -62,7 +62,7 @@ module GraphCommands =
         let struct (perm, _) = Graph.cumulative state overlay
 
         Rule.say context (Rule.graph 21) overlay.Name "is to be the overlay" (fun () -> [
-            "perm", Perm.text perm
+            "perm", Perm.show perm
             "driver", Graph.driverName overlay.Driver
         ])
 

@@ -16,6 +16,18 @@ type Seen =
 
 /// Lengths and headers.
 module Image =
+    /// What was seen, as a derivation shows it.
+    let show (seen: Seen) : string =
+        match seen with
+        | Seen.NoImage -> "no qcow2 image"
+        | Seen.Unreadable -> "bytes that cannot be read"
+        | Seen.Unclear -> "what the model does not follow"
+        | Seen.Image(_, header) ->
+            "a qcow2 image"
+            + (match header.BackingFile with
+               | Some name -> " over '" + name + "'"
+               | None -> "")
+
     let private sector = 512L
 
     let private upwards (bytes: int64) =

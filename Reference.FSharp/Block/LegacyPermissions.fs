@@ -108,8 +108,8 @@ module LegacyPermissions =
         let node = state.Nodes[id]
 
         Rule.say context.Common (Rule.perm 60) node.Name "is checked" (fun () -> [
-            "perm", Perm.text perm
-            "shared", Perm.text shared
+            "perm", Perm.show perm
+            "shared", Perm.show shared
         ])
 
         if Perm.meets perm Perm.writing && not (writable context.After node) then

@@ -305,7 +305,7 @@ module Open =
             Rule.touch context (Rule.opening 21)
 
             Rule.say context (Rule.opening 11) node.Name "reads the header" (fun () -> [
-                "finds", string seen
+                "finds", Image.show seen
             ])
 
             match Image.headerText context seen node.Writable, childOf "data-file" spec with

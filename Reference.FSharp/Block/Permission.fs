@@ -58,6 +58,13 @@ module Perm =
     /// The text of a set in a refusal: names joined by ", " (BLK-PERM-001).
     let text (p: Perm) : string = join names p
 
+    /// A set as a derivation shows it: none and all are words.
+    let show (p: Perm) : string =
+        match p with
+        | Perm.None -> "none"
+        | Perm.All -> "all"
+        | _ -> text p
+
     /// The QAPI names of a set.
     let toQapi (p: Perm) : string list = [
         for i in 0..3 do

@@ -84,7 +84,7 @@ module ReadOnly =
         Rule.say context (Rule.file 2) node.Name "wants descriptors" (fun () -> [
             "writable", Rule.onOff flags.Writable
             "auto-read-only", Rule.onOff flags.AutoReadOnly
-            "perm", Perm.text perm
+            "perm", Perm.show perm
             "writable descriptor", Rule.onOff wanted
         ])
 

@@ -58,8 +58,8 @@ module Refresh =
             for e in node.Parents do
                 let edge = state.Edges[e]
 
-                party state edge,
-                "perm " + Perm.text edge.Perm + "; shared " + Perm.text edge.Shared
+                party state edge + " takes", Perm.show edge.Perm
+                party state edge + " shares", Perm.show edge.Shared
         ])
 
         match conflict state node with
@@ -70,11 +70,9 @@ module Refresh =
             Rule.touch context (Rule.perm 5)
 
             Rule.say context (Rule.perm 3) node.Name "finds a conflict" (fun () -> [
-                "needs", Perm.text b.Perm
-                "by", party state b
-                "shares", Perm.text a.Shared
-                "so says", party state a
-                "missing", Perm.text (Perm.minus b.Perm a.Shared)
+                party state b + " takes", Perm.show b.Perm
+                party state a + " shares", Perm.show a.Shared
+                "not shared", Perm.show (Perm.minus b.Perm a.Shared)
             ])
 
             ValueSome(Rule.refuse context (Rule.perm 3) node.Name (conflictText state node a b))
@@ -97,13 +95,13 @@ module Refresh =
             ValueNone
         elif after.Writable then
             Rule.say context rule node.Name "is writable for its users" (fun () -> [
-                "perm", Perm.text perm
+                "perm", Perm.show perm
             ])
 
             ValueNone
         else
             Rule.say context rule node.Name "is read-only" (fun () -> [
-                "perm", Perm.text perm
+                "perm", Perm.show perm
                 "writable now", Rule.onOff node.Writable
                 "writable after", Rule.onOff after.Writable
             ])
@@ -172,8 +170,8 @@ module Refresh =
             let struct (perm, shared) = pair
 
             Rule.say context (Rule.perm 2) node.Name "cumulates" (fun () -> [
-                "perm", Perm.text perm
-                "shared", Perm.text shared
+                "perm", Perm.show perm
+                "shared", Perm.show shared
             ])
 
             match testReadOnly context node flags perm with

@@ -73,9 +73,12 @@ module Rule =
             }
         | ValueNone -> ()
 
-    /// Refuses by a requirement; the refusal is the last step of the derivation.
+    /// The name under which the step of a refusal shows its text.
+    let refusal = "text"
+
+    /// Refuses by a requirement. What follows it in a derivation is the way back.
     let refuse (context: Context) (rule: Rule) (node: string) (text: string) : Refusal =
-        say context rule node "refuses" (fun () -> [ "text", text ])
+        say context rule node "refuses" (fun () -> [ refusal, text ])
         Refusal.generic (id rule) text
 
     /// "on" or "off", as options show a flag.

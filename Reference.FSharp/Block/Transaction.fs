@@ -150,8 +150,8 @@ module Transaction =
 
         Rule.say context (Rule.perm 40) state.Nodes[nodeId].Name "gets a root" (fun () -> [
             "backend", (if name = "" then "unnamed" else name)
-            "perm", Perm.text perm
-            "shared", Perm.text shared
+            "perm", Perm.show perm
+            "shared", Perm.show shared
         ])
 
         let edge = {

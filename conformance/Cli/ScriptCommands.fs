@@ -69,17 +69,9 @@ let replay (files: string[]) (parsed: ParseResult) : int =
 
     if bad = 0 then 0 else 1
 
-let private explainStep
-    (profile: Profile)
-    (index: int)
-    (world: World)
-    (state: State)
-    (command: Command)
-    =
-    Console.WriteLine $"step {index + 1}: {ScriptPrinter.command command}"
-
-    for line in Findings.derivation profile world state command do
-        Console.WriteLine $"  {line}"
+let private explainStep index (line: string) (derivation: string list) =
+    for line in Derivation.heading index line @ derivation do
+        Console.WriteLine line
 
 /// `explain FILE [--step N]`: the oracle's derivation of one step, or of each.
 let explain (path: string) (wanted: int64 option) : int =
@@ -99,25 +91,20 @@ let explain (path: string) (wanted: int64 option) : int =
             match step.Act with
             | Act.Refused(execute, arguments, refusal) ->
                 if isWanted then
-                    Console.WriteLine $"step {index + 1}: {ScriptPrinter.qmp execute arguments}"
-                    Console.WriteLine $"  {refusal.Requirement}: refuses ({refusal.Text})"
+                    explainStep
+                        index
+                        (ScriptPrinter.qmp execute arguments)
+                        (Derivation.ofRefusal refusal)
 
                 world, state
             | Act.Do command ->
                 if isWanted then
-                    explainStep profile index world state command
+                    Derivation.lines profile world state command
+                    |> explainStep index (ScriptPrinter.command command)
 
                 match Oracle.step profile world state command with
                 | [] -> world, state
-                | outcome :: others ->
-                    if isWanted then
-                        let answer = Observation.answerText (OracleView.answer outcome.Result)
-                        Console.WriteLine $"  => {answer}"
-
-                        if not others.IsEmpty then
-                            Console.WriteLine $"  {others.Length} other outcomes are allowed"
-
-                    outcome.World, outcome.State)
+                | outcome :: _ -> outcome.World, outcome.State)
         |> ignore
 
     Plan.onThread walk

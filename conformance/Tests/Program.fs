@@ -13,6 +13,7 @@ let clean = [
     TracesTests.tests
     CorpusTests.tests
     CorpusTests.onEngine
+    DerivationTests.tests
     testSequenced (testList "qcow2" Qcow2.Tests.all)
     testList "io" [ Io.HostFilesTests.tests; Io.LockTests.tests ]
     testList "data path" [ Data.DriverTests.tests; Data.FlushTests.tests ]

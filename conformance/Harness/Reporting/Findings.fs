@@ -21,12 +21,14 @@ let private cut (width: int) (text: string) =
     else
         text.Substring(0, width - 1) + "…"
 
-/// Two columns; a line that the other side lacks is marked.
-let sideBySide (width: int) (left: string list) (right: string list) : string list =
-    let inRight, inLeft = set right, set left
+/// Two columns; a line that the other side lacks is marked. A line of the right side comes with
+/// what it is compared as, which is the oracle's own line where the oracle leaves it open.
+let sideBySide (width: int) (left: string list) (right: (string * string) list) : string list =
+    let inRight, inLeft = set (List.map fst right), set left
 
     // Lines are aligned by the longest common subsequence, so that one missing line moves nothing.
-    let l, r = Array.ofList left, Array.ofList right
+    let l, r = Array.ofList left, Array.ofList (List.map fst right)
+    let shown = Array.ofList (List.map snd right)
     let table = Array2D.zeroCreate (l.Length + 1) (r.Length + 1)
 
     for i in l.Length - 1 .. -1 .. 0 do
@@ -41,41 +43,26 @@ let sideBySide (width: int) (left: string list) (right: string list) : string li
 
     let rec go i j rows =
         if i < l.Length && j < r.Length && l[i] = r[j] then
-            go (i + 1) (j + 1) (row "|" l[i] r[j] :: rows)
+            go (i + 1) (j + 1) (row "|" l[i] shown[j] :: rows)
         elif
             i < l.Length
             && j < r.Length
             && not (inRight.Contains l[i])
             && not (inLeft.Contains r[j])
         then
-            go (i + 1) (j + 1) (row "≠" l[i] r[j] :: rows)
+            go (i + 1) (j + 1) (row "≠" l[i] shown[j] :: rows)
         elif i < l.Length && (j = r.Length || table[i + 1, j] >= table[i, j + 1]) then
             go (i + 1) j (row "<" l[i] "" :: rows)
         elif j < r.Length then
-            go i (j + 1) (row ">" "" r[j] :: rows)
+            go i (j + 1) (row ">" "" shown[j] :: rows)
         else
             List.rev rows
 
     go 0 0 []
 
-/// The oracle's derivation of a step, a line for each requirement that fired.
-let derivation (profile: Profile) (world: World) (state: State) (command: Command) : string list =
-    Explain.explain profile world state command
-    |> List.map (fun step ->
-        let values = step.Values |> List.map (fun (key, value) -> $"{key} = {value}")
-
-        let values =
-            if values.IsEmpty then
-                ""
-            else
-                " (" + String.Join(", ", values) + ")"
-
-        let node = if step.Node = "" then "" else $" {step.Node}"
-        $"{step.Requirement}{node}: {step.Sentence}{values}")
-
 /// Everything a person needs, in lines.
 let describe (profile: Profile) (width: int) (d: Disagreement) : string list = [
-    $"step {d.Step + 1}: {ScriptPrinter.command d.Command}"
+    yield! Derivation.heading d.Step (ScriptPrinter.command d.Command)
 
     for violation in d.Violations do
         $"invariant {violation.Invariant} does not hold: {violation.Text}"
@@ -94,14 +81,19 @@ let describe (profile: Profile) (width: int) (d: Disagreement) : string list = [
     match expected d with
     | Some theirs ->
         $"""{"oracle".PadRight width} | system under test"""
-        yield! sideBySide width (Observation.lines theirs) (Observation.lines d.Actual)
+        let compared = Observation.lines (Comparison.asAllowed theirs d.Actual)
+
+        yield!
+            sideBySide
+                width
+                (Observation.lines theirs)
+                (List.zip compared (Observation.lines d.Actual))
     | None -> "the oracle allows no outcome at all"
 
     ""
     "why the oracle says so:"
 
-    for line in derivation profile d.WorldBefore d.StateBefore d.Command do
-        "  " + line
+    yield! Derivation.lines profile d.WorldBefore d.StateBefore d.Command
 ]
 
 /// A script that carries the finding: what it shows, its seed, the requirement that decided.

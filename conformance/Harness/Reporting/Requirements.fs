@@ -1,13 +1,21 @@
-/// The requirements of spec/block, which are built into this library: their ids and titles, so that
-/// a report can say what was not exercised.
+/// The requirements of spec/block, which are built into this library: their ids, titles and MUST
+/// sentences, so that a report can say what was not exercised, and a derivation what decided.
 module Ashlar.Conformance.Requirements
 
+open System
 open System.IO
 open System.Reflection
 open System.Text.RegularExpressions
 
 /// A requirement as a report names it.
-type Requirement = { Id: string; Title: string }
+type Requirement = {
+    Id: string
+    Title: string
+    /// The sentence that requires something; "" if there is none.
+    Must: string
+    /// The page it stands on, from the root of the repository.
+    Page: string
+}
 
 let private heading = Regex(@"^#+\s+(BLK-[A-Z]+-[0-9]{3})\s*(.*)$", RegexOptions.Compiled)
 
@@ -18,6 +26,40 @@ let private linesOf (resource: string) : string list =
         use reader = new StreamReader(stream)
         List.ofArray (reader.ReadToEnd().Split '\n')
 
+/// A sentence ends before a blank and a capital, not after an abbreviation or in a number.
+let private sentenceEnd = Regex(@"(?<=\.) +(?=[A-Z`*])", RegexOptions.Compiled)
+
+let private must (lines: string list) : string =
+    let text = lines |> List.map _.Trim() |> String.concat " "
+
+    sentenceEnd.Split(text.Trim())
+    |> Array.tryFind _.Contains("MUST")
+    |> Option.defaultValue ""
+
+let private isHeading (line: string) = line.StartsWith '#'
+
+let private isRemark (line: string) = line.StartsWith("- *", StringComparison.Ordinal)
+
+let rec private read (page: string) (lines: string list) : Requirement list =
+    match lines with
+    | [] -> []
+    | line :: rest ->
+        let found = heading.Match(line.TrimEnd())
+
+        if found.Success then
+            let body = rest |> List.takeWhile (fun line -> not (isHeading line || isRemark line))
+
+            let requirement = {
+                Id = found.Groups[1].Value
+                Title = found.Groups[2].Value
+                Must = must body
+                Page = "spec/block/" + page
+            }
+
+            requirement :: read page rest
+        else
+            read page rest
+
 /// Every requirement, in the order of the files and of their headings.
 let all: Lazy<Requirement list> =
     lazy
@@ -25,15 +67,13 @@ let all: Lazy<Requirement list> =
          |> Array.filter _.EndsWith(".md")
          |> Array.sort
          |> List.ofArray
-         |> List.collect linesOf
-         |> List.choose (fun line ->
-             let found = heading.Match(line.TrimEnd())
-
-             if found.Success then
-                 Some { Id = found.Groups[1].Value; Title = found.Groups[2].Value }
-             else
-                 None)
+         |> List.collect (fun page -> read page (linesOf page))
          |> List.distinctBy _.Id)
+
+let private byId = lazy (all.Value |> List.map (fun r -> r.Id, r) |> Map.ofList)
+
+/// The requirement of that id.
+let find (id: string) : Requirement option = byId.Value.TryFind id
 
 /// The subject of an id: PERM of BLK-PERM-003.
 let subject (id: string) : string =
