@@ -64,10 +64,14 @@ module Reopen =
             | ValueSome edge -> edge.Role
             | ValueNone -> Role.Cow
 
+        let present =
+            match old with
+            | ValueSome edge -> edge.Child
+            | ValueNone -> -1
+
         let change child =
             match old with
-            | ValueSome edge when edge.Child = child -> Ok progress
-            | ValueNone when child < 0 -> Ok progress
+            | _ when child = present -> Ok progress
             // Only another driver's options name a child this one cannot have; 016 comes later.
             | ValueNone when name = "backing" && Graph.isFilter node.Driver ->
                 let filter = Graph.driverName node.Driver + " filter node"
@@ -95,7 +99,8 @@ module Reopen =
             Rule.touch context (Rule.reopen 15)
 
             match state.Names.TryGetValue child with
-            | true, id when Graph.reaches state id node.Id ->
+            // the present child is below, so it cannot be above
+            | true, id when id <> present && Graph.reaches state id node.Id ->
                 refuse (Rule.reopen 15) (Transaction.cycleText child name node.Name)
             | true, id -> change id
             | _ -> refuse (Rule.reopen 15) ("Cannot find device='' nor node-name='" + child + "'")
@@ -231,11 +236,12 @@ module Reopen =
     /// One refresh with the flags as after the reopen, then the commit (BLK-REOPEN-020).
     let private decide (context: Context) (before: State) (progress: Progress) =
         let entries = progress.Done
+        let flags = Map.ofList [ for entry in entries -> entry.Node, entry.Flags ]
 
         let after (node: Node) =
-            match entries |> List.tryFind (fun entry -> entry.Node = node.Id) with
-            | Some entry -> entry.Flags
-            | None -> ReadOnly.flagsOf node
+            match flags.TryGetValue node.Id with
+            | true, flags -> flags
+            | _ -> ReadOnly.flagsOf node
 
         let roots = List.rev progress.Roots
         let nameOf id = progress.State.Nodes[id].Name

@@ -292,6 +292,7 @@ module ReopenQueue =
 
         let refuse text = Error(Rule.refuse context (Rule.reopen 1) "" text)
         Rule.touch context (Rule.reopen 1)
+        let named = System.Collections.Generic.HashSet<int>()
 
         let rec names (specs: Spec list) asked =
             match specs with
@@ -302,8 +303,7 @@ module ReopenQueue =
                 | ValueSome name ->
                     match state.Names.TryGetValue name with
                     | true, id when
-                        context.Profile.ReopenTwice = ReopenTwice.Refused
-                        && List.exists (fun (other, _) -> other = id) asked
+                        not (named.Add id) && context.Profile.ReopenTwice = ReopenTwice.Refused
                         ->
                         Error(appearsTwice context name)
                     | true, id ->

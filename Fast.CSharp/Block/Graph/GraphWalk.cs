@@ -85,20 +85,21 @@ internal sealed class GraphWalk
     /// <summary>
     /// The tests before an edge from parent to child is linked: depth, then cycle.
     /// </summary>
-    public BlockError? TestNewEdge(BlockNode parent, BlockNode child, string name)
-    {
-        if (IsTooDeep(parent, child))
-        {
-            return new BlockError(
+    public BlockError? TestNewEdge(BlockNode parent, BlockNode child, string name) =>
+        TestDepth(parent, child)
+        ?? (Reaches(child, parent) ? Cycle(child.Name, name, parent) : null);
+
+    /// <summary>Refuses an edge that would make a path too long (BLK-OPEN-018).</summary>
+    public BlockError? TestDepth(BlockNode parent, BlockNode child) =>
+        IsTooDeep(parent, child)
+            ? new BlockError(
                 BlockErrorKind.InvalidArgument,
                 $"The graph would be deeper than {MaximumDepth} nodes"
             )
             {
                 NodeName = parent.Name,
-            };
-        }
-        return Reaches(child, parent) ? Cycle(child.Name, name, parent) : null;
-    }
+            }
+            : null;
 
     /// <summary>The refusal of BLK-GRAPH-008.</summary>
     public static BlockError Cycle(string child, string name, BlockNode parent) =>

@@ -246,22 +246,23 @@ internal sealed class Reopener
             {
                 return BlockGraph.NoSuchNode(said.Reference);
             }
-            if (_graph.Walk.Reaches(child, node))
-            {
-                return GraphWalk.Cycle(child.Name, said.Name, node);
-            }
         }
+        // The present child is below the node and so never above it. It is asked for before the
+        // cycle, whose walk would make a reopen of all nodes of a chain quadratic.
         if (ReferenceEquals(present?.ChildNode, child))
         {
             return null;
         }
-        BlockError? error = child is null
-            ? null
-            : RefuseForeignChild(node, present, said.Name)
-                ?? _graph.Walk.TestNewEdge(node, child, said.Name);
-        if (error is not null)
+        if (child is not null)
         {
-            return error;
+            BlockError? error = _graph.Walk.Reaches(child, node)
+                ? GraphWalk.Cycle(child.Name, said.Name, node)
+                : RefuseForeignChild(node, present, said.Name)
+                    ?? _graph.Walk.TestDepth(node, child);
+            if (error is not null)
+            {
+                return error;
+            }
         }
         isChanged = true;
         bool inherits = child is not null && Inherits(child, node);
