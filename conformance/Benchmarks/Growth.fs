@@ -1,68 +1,111 @@
-/// What the figures of a run say: cost per node on chains, steps a second, bytes a request.
+/// What the figures of a run say: cost per node on chains and how it grows, steps a second.
 module Ashlar.Conformance.Benchmarks.Growth
 
+open System
+open System.Globalization
 open BenchmarkDotNet.Reports
 
 /// Nanoseconds of one operation; the median, because a shared machine has slow moments.
-let private cost (report: BenchmarkReport) =
-    match report.ResultStatistics with
-    | null -> nan
-    | statistics -> statistics.Median
+let private cost (report: BenchmarkReport) : float =
+    report.ResultStatistics |> Option.ofObj |> Option.map _.Median |> Option.defaultValue nan
 
-let private parameter (name: string) (report: BenchmarkReport) : string option =
+/// The length of the chain, for benchmarks that have one.
+let private nodes (report: BenchmarkReport) : int option =
     report.BenchmarkCase.Parameters.Items
-    |> Seq.tryFind (fun item -> item.Name = name)
-    |> Option.bind (fun item -> Option.ofObj (string item.Value))
+    |> Seq.tryFind (fun item -> item.Name = "Nodes")
+    |> Option.map (fun item -> Convert.ToInt32(item.Value, CultureInfo.InvariantCulture))
 
-/// The length whose cost per node the others are compared with: there, what an operation costs
-/// besides the nodes no longer shows.
-let private yardstick = 100
+/// One side of one operation: lengths, shortest first, with their costs.
+type private Line = { Operation: string; Side: string; Costs: (int * float) list }
 
-/// One side of one operation: lengths with their cost.
-let private line (operation: string) (side: string) (costs: (int * float) list) =
-    let perNode nodes ns = ns / float nodes
+let private lines (reports: BenchmarkReport list) : Line list =
+    reports
+    |> List.choose (fun report -> nodes report |> Option.map (fun n -> report, n))
+    |> List.groupBy (fun (report, _) ->
+        let case = report.BenchmarkCase.Descriptor
+        case.Type.Name, case.WorkloadMethod.Name)
+    |> List.map (fun ((operation, side), group) -> {
+        Operation = operation
+        Side = side
+        Costs = group |> List.map (fun (report, n) -> n, cost report) |> List.sortBy fst
+    })
 
-    let yard =
-        costs |> List.tryPick (fun (n, ns) -> if n = yardstick then Some(perNode n ns) else None)
+/// The power of the length with which the cost grows from one length to the next: 1 is linear, 2
+/// quadratic, 0 does not depend on the length.
+let private exponents (line: Line) : float list =
+    line.Costs
+    |> List.pairwise
+    |> List.map (fun ((n, ns), (n', ns')) -> log (ns' / ns) / log (float n' / float n))
 
-    for nodes, ns in costs do
-        let ratio =
-            match yard with
-            | Some yard -> perNode nodes ns / yard
-            | None -> nan
+/// A sorted map of 1,000 is half as deep again as one of 100: a walk that looks each node up in it
+/// grows with the power 1.18. Anything quadratic that matters comes near 2.
+let private linearUpTo = 1.25
 
-        printfn
-            "%-10s %-10s %6d nodes %12.2f us %10.1f ns/node  x%.2f"
-            operation
-            side
-            nodes
-            (ns / 1000.0)
-            (perNode nodes ns)
-            ratio
+/// Judged by the last exponent: at lengths before, what an operation costs besides the nodes shows.
+let private verdict (line: Line) : string =
+    match List.tryLast (exponents line) with
+    | None -> ""
+    | Some last when Double.IsNaN last -> "not measured"
+    | Some last when last > linearUpTo -> "NOT LINEAR"
+    | Some last when last < 0.5 -> "does not grow"
+    | Some _ -> "linear"
 
-/// Prints what grows with the nodes, a line for each length, and what runs a second.
-let print (summaries: Summary seq) =
-    let reports = summaries |> Seq.collect _.Reports |> List.ofSeq
+let private text (format: string) (x: float) = x.ToString(format, CultureInfo.InvariantCulture)
 
-    let chains =
-        reports
-        |> List.choose (fun report ->
-            parameter "Nodes" report |> Option.map (fun nodes -> int nodes, report))
-        |> List.groupBy (fun (_, report) ->
-            let case = report.BenchmarkCase.Descriptor
-            case.Type.Name, case.WorkloadMethod.Name)
+let private row (cells: string list) = "| " + String.Join(" | ", cells) + " |"
 
-    if not chains.IsEmpty then
+let private header (lengths: int list) =
+    let cells =
+        [ "operation"; "side" ]
+        @ (lengths |> List.map (fun n -> n.ToString("N0", CultureInfo.InvariantCulture)))
+        @ [ "exponents"; "verdict" ]
+
+    [ row cells; row (cells |> List.map (fun _ -> "---")) ]
+
+let private shown (line: Line) =
+    [ line.Operation; line.Side ]
+    @ (line.Costs |> List.map (fun (n, ns) -> text "N0" (ns / float n)))
+    @ [ String.Join(", ", exponents line |> List.map (text "0.00")); verdict line ]
+    |> row
+
+/// How many times the cost of Fast the cost of Reference is.
+let private ratios (all: Line list) =
+    all
+    |> List.groupBy _.Operation
+    |> List.choose (fun (operation, sides) ->
+        let side name = sides |> List.tryFind (fun line -> line.Side = name)
+
+        match side "Fast", side "Reference" with
+        | Some fast, Some reference when fast.Costs.Length = reference.Costs.Length ->
+            let times =
+                List.map2
+                    (fun (_, f) (_, r) -> "1 : " + text "0.#" (r / f))
+                    fast.Costs
+                    reference.Costs
+
+            Some(row ([ operation; "Fast : Reference" ] @ times @ [ ""; "" ]))
+        | _ -> None)
+
+/// Prints, as Markdown, what each operation costs per node and how that grows; then what runs a
+/// second.
+let print (summaries: Summary list) : unit =
+    let reports = summaries |> List.collect (fun summary -> List.ofSeq summary.Reports)
+    let all = lines reports
+
+    match all with
+    | [] -> ()
+    | first :: _ ->
         printfn ""
-        printfn "Cost per node, compared with a chain of %d; linear stays near 1:" yardstick
+        printfn "Nanoseconds per node on a chain of so many, median:"
+        printfn ""
 
-        for (operation, side), lengths in chains do
-            lengths
-            |> List.map (fun (nodes, report) -> nodes, cost report)
-            |> List.sortBy fst
-            |> line operation side
+        header (List.map fst first.Costs) @ List.map shown all @ ratios all
+        |> List.iter (printfn "%s")
 
-    for report in reports do
-        if report.BenchmarkCase.Descriptor.Type = typeof<Steps> then
-            printfn ""
-            printfn "The oracle alone: %.0f steps/s on one core." (1e9 / cost report)
+    let steps =
+        reports
+        |> List.filter (fun report -> report.BenchmarkCase.Descriptor.Type = typeof<Steps>)
+
+    for report in steps do
+        printfn ""
+        printfn "The oracle alone: %s steps/s on one core." (text "N0" (1e9 / cost report))
