@@ -49,6 +49,18 @@ module Disk =
             | _ -> ValueNone
         | _ -> ValueNone
 
+    let private compressed = "qcow2: compressed clusters are not supported"
+
+    /// Whether a range meets the cluster of an image that is compressed (BLK-DATA-010).
+    let private isCompressed (context: Context) (inode: Inode) (cluster: int64) (offset: int64) =
+        match inode.Format with
+        | Format.Qcow2 { Feature = Some ImageFeature.Compressed } when
+            offset < cluster && not context.Profile.UsesFeatures
+            ->
+            Rule.touch context (Rule.data 10)
+            true
+        | _ -> false
+
     let private withInode id inode (world: World) = {
         world with
             Inodes = world.Inodes.Add(id, inode)
@@ -147,6 +159,8 @@ module Disk =
 
         match imageOf world node with
         | ValueNone -> answer world (if Rule.choose context then Ok ValueNone else Error "*")
+        | ValueSome(struct (_, inode, cluster)) when isCompressed context inode cluster offset ->
+            answer world (Error compressed)
         | ValueSome(struct (_, inode, _)) ->
             let own = Content.within offset length inode.Content
 
@@ -233,6 +247,8 @@ module Disk =
     and private own context state world node offset length : Answer<unit> =
         match imageOf world node with
         | ValueNone -> answer world (Ok())
+        | ValueSome(struct (_, inode, cluster)) when isCompressed context inode cluster offset ->
+            answer world (Error compressed)
         | ValueSome(struct (id, inode, cluster)) ->
             let first = offset / cluster * cluster
             let stop = (offset + length + cluster - 1L) / cluster * cluster

@@ -191,19 +191,46 @@ module Image =
             | _ -> ofContent content
         | _ -> Seen.Unclear
 
+    /// Why a node on an image with that feature cannot be read-write (BLK-OPEN-021). QEMU repairs
+    /// a dirty image, and knows how to write the others.
+    let featureTextOfWriter (profile: Profile) (feature: ImageFeature) : string voption =
+        let text what = ValueSome("qcow2: Image " + what + "; cannot be opened read/write")
+
+        match feature, profile.UsesFeatures with
+        | ImageFeature.Corrupt, _ -> text "is corrupt"
+        | ImageFeature.Dirty, false -> text "is dirty"
+        | ImageFeature.Snapshots, false -> text "has internal snapshots"
+        | ImageFeature.Bitmaps, false -> text "has persistent bitmaps"
+        | _ -> ValueNone
+
+    /// Why an image with that feature cannot be opened at all (BLK-OPEN-021).
+    let private featureText (profile: Profile) (feature: ImageFeature) : string voption =
+        let unsupported what = ValueSome("Unsupported qcow2 feature(s): " + what)
+
+        match feature, profile.UsesFeatures with
+        | ImageFeature.Unknown, _ -> unsupported "Unknown incompatible feature: 20000"
+        | ImageFeature.ExternalData, _ when profile.Texts = Texts.Qemu31 ->
+            unsupported "Unknown incompatible feature: 4"
+        | ImageFeature.ExtendedL2, _ when profile.Texts = Texts.Qemu31 ->
+            unsupported "Unknown incompatible feature: 10"
+        | ImageFeature.ExternalData, false -> unsupported "external data file"
+        | ImageFeature.ExtendedL2, false -> unsupported "extended L2 entries"
+        | ImageFeature.Encryption, false -> ValueSome "qcow2: encryption is not supported"
+        | ImageFeature.Encryption, true ->
+            ValueSome "Parameter 'encrypt.key-secret' is required for cipher"
+        | _ -> ValueNone
+
     /// Why a header cannot be used by a node with these flags (BLK-OPEN-011, BLK-OPEN-021).
     let headerText (context: Context) (seen: Seen) (writable: bool) : string voption =
         match seen with
         | Seen.NoImage -> ValueSome "Image is not in qcow2 format"
         | Seen.Unreadable -> ValueSome "Could not read qcow2 header: Input/output error"
         | Seen.Unclear -> if Rule.choose context then ValueNone else ValueSome "*"
-        | Seen.Image(_, header) ->
-            match header.Refused, header.RefusedWritable with
-            | Some text, _ -> ValueSome text
-            | None, _ when header.ExternalData && context.Profile.Descriptors = Descriptors.Two ->
-                ValueSome "Unsupported qcow2 feature(s): external data file"
-            | None, Some text when writable -> ValueSome text
-            | None, _ -> ValueNone
+        | Seen.Image(_, { Feature = Some feature }) ->
+            match featureText context.Profile feature with
+            | ValueNone when writable -> featureTextOfWriter context.Profile feature
+            | text -> text
+        | Seen.Image _ -> ValueNone
 
     /// The requirement behind such a text: damage, or a feature that is not there.
     let headerRule (text: string) : Rule =

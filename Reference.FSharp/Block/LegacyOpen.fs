@@ -303,13 +303,9 @@ module LegacyOpen =
 
     and private attachBacking context (state: State) node source =
         refusable {
-            let prefixed (refusal: Refusal) = {
-                refusal with
-                    Text = "Could not open backing file: " + refusal.Text
-            }
-
             let! state, child =
-                openNode context state source (Some(node, Role.Cow)) |> Result.mapError prefixed
+                openNode context state source (Some(node, Role.Cow))
+                |> Result.mapError Open.prefixed
 
             return! attachChild context state node.Id child "backing" Role.Cow
         }

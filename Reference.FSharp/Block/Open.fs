@@ -53,23 +53,22 @@ module Open =
         | _ -> ValueNone
 
     /// A refusal of opening a backing file (BLK-OPEN-012).
-    let private prefixed (refusal: Refusal) = {
-        refusal with
-            Text = "Could not open backing file: " + refusal.Text
-    }
+    let prefixed: Refusal -> Refusal = Refusal.prefix "Could not open backing file: "
 
     /// QEMU puts the name in the header into the options of an inline backing child, unless its
     /// `file` child says a filename (DD-HEADER-NAME): what that leads to.
     let rec private forcedNameText (spec: Spec) : string voption =
         match spec.Driver, Options.childSpec "file" spec.Children with
-        | Driver.File, _ -> ValueSome "Can't specify 'file' and 'filename' options at the same time"
+        | (Driver.File | Driver.Blkdebug), _ ->
+            ValueSome "Can't specify 'file' and 'filename' options at the same time"
         | Driver.NullCo, _ -> ValueSome "The only allowed filename for this driver is 'null-co://'"
         | _, ValueSome(ChildSpec.Inline file) -> forcedNameText file
         | _, ValueSome(ChildSpec.Reference _) ->
             ValueSome
                 "Cannot reference an existing block device with additional options or a new \
                  filename"
-        | _ -> ValueSome "*"
+        // nbd names the first option in the order of a hash table; quorum opens the file first.
+        | _ -> ValueSome Refusal.anyText
 
     let private forcedName (context: Context) (hold: ImageHold) (child: ChildSpec) =
         match child with
@@ -242,7 +241,7 @@ module Open =
         | Driver.File -> OpenTests.openFile context state node |> Result.mapError refused
         | Driver.Nbd -> OpenTests.openNbd context state node |> Result.mapError refused
         | Driver.NullCo ->
-            match OpenTests.negativeText node.Effective with
+            match OpenTests.lengthText node.Effective with
             | ValueSome text ->
                 Error(refused (Rule.refuse context (Rule.opening 24) node.Name text))
             | ValueNone -> Ok state
@@ -299,7 +298,7 @@ module Open =
 
             let external =
                 match seen with
-                | Seen.Image(_, header) -> header.ExternalData
+                | Seen.Image(_, header) -> header.Feature = Some ImageFeature.ExternalData
                 | _ -> false
 
             Rule.touch context (Rule.opening 21)
@@ -327,7 +326,7 @@ module Open =
     and private openDataFile context state node data external images =
         let opened =
             // ashlar never opens what it is going to refuse
-            if context.Profile.Descriptors = Descriptors.Two then
+            if not context.Profile.UsesFeatures then
                 Ok state
             else
                 addChild context state node.Id "data-file" data Role.Data images

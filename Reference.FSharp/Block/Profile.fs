@@ -84,6 +84,8 @@ type Profile = {
     ProbesBacking: bool
     /// BLK-OPEN-012: the name in the header goes into the options of an inline backing child.
     ForcesHeaderName: bool
+    /// BLK-OPEN-021: qcow2 images with features that ashlar refuses are used.
+    UsesFeatures: bool
     /// BLK-GRAPH-003: generated names are counted; otherwise they are equal after renaming.
     CountedNames: bool
 }
@@ -109,6 +111,7 @@ module Profile =
         RemembersLength = false
         ProbesBacking = false
         ForcesHeaderName = false
+        UsesFeatures = false
         CountedNames = true
     }
 
@@ -132,6 +135,7 @@ module Profile =
             RemembersLength = true
             ProbesBacking = true
             ForcesHeaderName = true
+            UsesFeatures = true
             CountedNames = false
     }
 
@@ -232,6 +236,18 @@ module Profile =
         "BLK-OPEN-012",
         [],
         "The name in a header goes into the options of an inline backing child, and clashes."
+
+        _.UsesFeatures,
+        "DD-FEATURES",
+        "BLK-OPEN-021",
+        [],
+        "Images with features that ashlar refuses are used, and dirty ones repaired."
+
+        (fun p -> p.UsesFeatures && p.Texts = Texts.Qemu72),
+        "DD-DATA-FILE",
+        "BLK-OPEN-024",
+        [],
+        "A data file is opened before an image without one refuses it."
 
         (fun p -> p.ReopenTwice = ReopenTwice.MergedInPlace),
         "DD-DISCARD",

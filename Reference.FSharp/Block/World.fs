@@ -2,6 +2,21 @@
 /// (BLK-FILE, BLK-RO). Nothing here knows of nodes; a failing environment is just another world.
 namespace Ashlar.Reference.Block
 
+/// What a qcow2 image may use that stands in its way (BLK-OPEN-021, BLK-DATA-010).
+[<RequireQualifiedAccess>]
+type ImageFeature =
+    | Corrupt
+    | Dirty
+    | Snapshots
+    | Bitmaps
+    | Encryption
+    | ExternalData
+    | ExtendedL2
+    /// Incompatible feature bit 17, which means nothing to anybody.
+    | Unknown
+    /// The first cluster is compressed; it holds zeroes.
+    | Compressed
+
 /// What a qcow2 header says.
 type Qcow2Header = {
     /// Name in the header's backing field, as given.
@@ -10,14 +25,8 @@ type Qcow2Header = {
     BackingFormat: string option
     /// log2 of the cluster size.
     ClusterBits: int
-    /// 2 or 3.
-    Version: int
-    /// Whether the guest data is in another file.
-    ExternalData: bool
-    /// The text by which any opening is refused: a damaged header, an unknown feature.
-    Refused: string option
-    /// The text by which opening it read-write is refused: corrupt, dirty, internal snapshots.
-    RefusedWritable: string option
+    /// What it uses that most images do not.
+    Feature: ImageFeature option
 }
 
 /// What a file's bytes are, as far as the model follows them.
@@ -87,10 +96,7 @@ module World =
         BackingFile = None
         BackingFormat = None
         ClusterBits = 16
-        Version = 3
-        ExternalData = false
-        Refused = None
-        RefusedWritable = None
+        Feature = None
     }
 
     /// A world without files.

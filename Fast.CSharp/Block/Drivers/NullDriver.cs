@@ -7,6 +7,9 @@ public sealed partial class NullDriver : BlockDriver
     /// <summary>QEMU's length when the option <c>size</c> is absent.</summary>
     internal const long DefaultSizeBytes = 1L << 30;
 
+    /// <summary>QEMU's longest node: offset and length add up in range (BLK-OPEN-024).</summary>
+    private const long MaxSizeBytes = long.MaxValue - (1L << 30) + 1;
+
     private const long SectorMask = 511;
 
     internal NullDriver(DriverDescriptor descriptor)
@@ -16,17 +19,18 @@ public sealed partial class NullDriver : BlockDriver
     internal long SizeBytes { get; private set; } = DefaultSizeBytes;
 
     /// <summary>The size rounded up to 512 (BLK-DATA-011).</summary>
-    public override long LengthBytes =>
-        SizeBytes > long.MaxValue - SectorMask ? SizeBytes : (SizeBytes + SectorMask) & ~SectorMask;
+    public override long LengthBytes => (SizeBytes + SectorMask) & ~SectorMask;
+
+    private static BlockError Refused(string text) => new(BlockErrorKind.InvalidArgument, text);
 
     internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
     {
         SizeBytes = Node.Effective.Find(OptionSchema.Size)?.AsInteger ?? DefaultSizeBytes;
-        return SizeBytes >= 0
-            ? null
-            : new BlockError(
-                BlockErrorKind.InvalidArgument,
-                "Parameter 'size' expects a non-negative number below 2^64"
-            );
+        return SizeBytes switch
+        {
+            < 0 => Refused("Parameter 'size' expects a non-negative number below 2^64"),
+            > MaxSizeBytes => Refused("Could not refresh total sector count: File too large"),
+            _ => null,
+        };
     }
 }

@@ -69,6 +69,25 @@ type Script = {
     Steps: ScriptStep list
 }
 
+/// The words by which a script names what an image uses.
+module Features =
+    /// Every feature with its word.
+    let words: (string * ImageFeature) list = [
+        "corrupt", ImageFeature.Corrupt
+        "dirty", ImageFeature.Dirty
+        "snapshots", ImageFeature.Snapshots
+        "bitmaps", ImageFeature.Bitmaps
+        "encryption", ImageFeature.Encryption
+        "external-data", ImageFeature.ExternalData
+        "extended-l2", ImageFeature.ExtendedL2
+        "unknown", ImageFeature.Unknown
+        "compressed", ImageFeature.Compressed
+    ]
+
+    /// The feature's word.
+    let word (feature: ImageFeature) : string =
+        words |> List.find (fun (_, f) -> f = feature) |> fst
+
 /// Makers and questions.
 module Script =
     /// The server path of an export that names none.

@@ -135,6 +135,15 @@ module private WorldLines =
         | Key "cluster-bits" value, Format.Qcow2 header ->
             let bits = int (number 9L 21L value)
             { file with Format = Format.Qcow2 { header with ClusterBits = bits } }
+        | Key "feature" value, Format.Qcow2 header ->
+            match List.tryFind (fun (name, _) -> name = value.Text) Features.words with
+            | Some(_, feature) -> {
+                file with
+                    Format = Format.Qcow2 { header with Feature = Some feature }
+              }
+            | None ->
+                let known = Features.words |> List.map fst |> String.concat ", "
+                fail value.Column $"'{value.Text}' is no feature; known are {known}"
         | _ -> unknown word
 
     let file (words: Word list) : WorldFile =

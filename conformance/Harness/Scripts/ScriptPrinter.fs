@@ -67,6 +67,10 @@ module ScriptPrinter =
 
             if header.ClusterBits <> Script.defaultClusterBits then
                 line.Append(" cluster-bits=").Append header.ClusterBits |> ignore
+
+            match header.Feature with
+            | Some feature -> line.Append(" feature=").Append(Features.word feature) |> ignore
+            | None -> ()
         | _ -> ()
 
         if not file.Locks.IsEmpty then
