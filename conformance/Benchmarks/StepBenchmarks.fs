@@ -16,6 +16,7 @@ module Recorded =
 type Steps() =
     let surroundings = {
         RealFiles = false
+        OverQmp = false
         ForeignOwners = false
         Legacy = false
         StaticPercent = 0

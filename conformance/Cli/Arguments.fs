@@ -18,7 +18,9 @@ let private option<'a> (name: string) (meaning: string) : Option<'a> =
 
 /// --lane
 let lane: Option<string> =
-    option "--lane" "smoke, exhaustive, memory, files, soak or canary; default: files, then memory"
+    option
+        "--lane"
+        "smoke, exhaustive, memory, files, soak, canary or qemu; default: files, then memory"
 
 /// --seed
 let seed: Option<string> =
@@ -54,6 +56,12 @@ let out: Option<string> =
 /// --files
 let realFiles: Option<bool> = option "--files" "run on real files instead of files in memory"
 
+/// --sut
+let sut: Option<string> =
+    option
+        "--sut"
+        "the system: memory (default) and files for the engine, qemu for qemu-storage-daemon"
+
 let private text (parsed: ParseResult) (option: Option<string>) : string option =
     match parsed.GetValue option with
     | null -> None
@@ -88,6 +96,22 @@ let profileOf (parsed: ParseResult) : Profile =
         | None ->
             let names = Profile.all |> List.map _.Name |> String.concat ", "
             misuse $"there is no profile '{name}'; there are {names}"
+
+/// The profile asked for, or the lane's own.
+let profileFor (parsed: ParseResult) (lane: Lane) : Profile =
+    match text parsed profile with
+    | None -> lane.Profile
+    | Some _ -> profileOf parsed
+
+/// The system under test asked for.
+let sutOf (parsed: ParseResult) : Sut =
+    match text parsed sut with
+    | None when isGiven parsed realFiles -> Sut.EngineOnFiles
+    | None
+    | Some "memory" -> Sut.EngineInMemory
+    | Some "files" -> Sut.EngineOnFiles
+    | Some "qemu" -> Sut.Qemu
+    | Some name -> misuse $"there is no system '{name}'; there are memory, files, qemu"
 
 /// The worker threads asked for.
 let workersOf (parsed: ParseResult) : int =

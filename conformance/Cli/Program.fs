@@ -49,7 +49,7 @@ let private replay () =
     command
         "replay"
         "Run scripts and compare every step."
-        [ files; Arguments.realFiles ]
+        [ files; Arguments.realFiles; Arguments.sut ]
         (fun parsed ->
             match parsed.GetValue files with
             | null -> Arguments.misuse "which script?"
@@ -73,7 +73,7 @@ let private shrink () =
     command
         "shrink"
         "Make a script that disagrees as short as it goes."
-        [ file; Arguments.realFiles; Arguments.out ]
+        [ file; Arguments.realFiles; Arguments.sut; Arguments.out ]
         (fun parsed -> ScriptCommands.shrink (given parsed file) parsed)
 
 let private replayTrace () =

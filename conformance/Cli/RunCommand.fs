@@ -28,7 +28,7 @@ let private writeScript (directory: string) (found: Found) (script: Script) : st
 /// Shrinks a finding on a system of its own and writes it down.
 let private settle (scratch: Scratch option) (out: string) (index: int) (found: Found) =
     let work () =
-        use maker = Lane.maker found.RealFiles found.Profile scratch $"shrink-{index}"
+        use maker = Lane.maker found.Sut found.Profile scratch $"shrink-{index}"
         Plan.shrink maker found.Script
 
     // The canary's trouble lies in its view, so its script shows nothing on an honest system.
@@ -63,7 +63,7 @@ let private wishes (parsed: ParseResult) : Plan.Wish list = [
             PartName = part
             Seed = seedOf parsed lane
             Budget = budgetOf parsed lane
-            Profile = profileOf parsed
+            Profile = profileFor parsed lane
             Workers = workersOf parsed
             Only = onlyOf parsed
         }
@@ -125,7 +125,7 @@ let execute (parsed: ParseResult) : RunReport =
         signal.Dispose()
 
     {
-        Profile = (profileOf parsed).Name
+        Profile = (List.head wishes).Profile.Name
         Build = Build.kind
         Workers = workersOf parsed
         Results = results

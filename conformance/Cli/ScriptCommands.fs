@@ -30,17 +30,24 @@ let private profileOf (script: Script) =
     Script.profile script.Header |> Option.defaultValue Profile.ashlar
 
 /// Runs something with a system for the script's profile, on a thread that suits it.
-let private withMaker (parsed: ParseResult) (profile: Profile) (work: SubjectMaker -> 'a) : 'a =
-    let real = isGiven parsed realFiles
+let private withMaker (parsed: ParseResult) (script: Script) (work: SubjectMaker -> 'a) : 'a =
+    let profile = profileOf script
+    let sut = sutOf parsed
+
+    match sut, QemuScripts.obstacle script with
+    | Sut.Qemu, Some why -> misuse $"the script cannot run on QEMU: {why}"
+    | _ -> ()
+
+    let onDisk = sut <> Sut.EngineInMemory
 
     use scratch =
-        if real then
+        if onDisk then
             Scratch.Open()
         else
             Unchecked.defaultof<Scratch>
 
     Plan.onThread (fun () ->
-        use maker = Lane.maker real profile (if real then Some scratch else None) "script"
+        use maker = Lane.maker sut profile (if onDisk then Some scratch else None) "script"
         work maker)
 
 let private show (script: Script) (d: Disagreement) =
@@ -52,7 +59,7 @@ let replay (files: string[]) (parsed: ParseResult) : int =
     let one (path: string) =
         let script = load path
 
-        match withMaker parsed (profileOf script) (fun maker -> Plan.check maker script) with
+        match withMaker parsed script (fun maker -> Plan.check maker script) with
         | None ->
             Console.WriteLine $"{path}: {script.Steps.Length} steps, no disagreement"
             true
@@ -114,7 +121,7 @@ let explain (path: string) (wanted: int64 option) : int =
 let shrink (path: string) (parsed: ParseResult) : int =
     let script = load path
 
-    match withMaker parsed (profileOf script) (fun maker -> Plan.shrink maker script) with
+    match withMaker parsed script (fun maker -> Plan.shrink maker script) with
     | _, None ->
         Console.WriteLine $"{path}: no disagreement, so there is nothing to shrink"
         0

@@ -33,3 +33,9 @@ let shrinkRuns = 4_000
 
 /// Worker threads: more than cores only slow each other down.
 let workersMax = 256
+
+/// A QMP reply longer than this is no reply; the largest, a graph of hundreds of nodes, has 1 MiB.
+let qmpReplyBytes = 64 * 1024 * 1024
+
+/// A server that is silent for so long hangs; the slowest command of a script takes milliseconds.
+let qmpReplyMilliseconds = 10_000

@@ -36,6 +36,7 @@ let clean = [
         Generators.ExhaustiveTests.tests
     ]
     Mutants.MutantTests.tests
+    Qemu.DaemonTests.tests
 ]
 
 /// The tests of a Planted build: only those that switch a planted bug on.

@@ -1,6 +1,7 @@
 /// When two observations count as the same, and what to say when they do not.
 namespace Ashlar.Conformance
 
+open System
 open System.Text.RegularExpressions
 
 /// How strictly refusals are compared.
@@ -20,6 +21,10 @@ type ComparisonMode = {
     Texts: TextMode
     /// The order of children and parents lists (BLK-GRAPH-006, BLK-GRAPH-007).
     ListOrder: bool
+    /// Names that the block layer made up itself; without them a node is known by its place.
+    GeneratedNames: bool
+    /// Lengths to the byte; without it they are compared in whole sectors of 512, rounded up.
+    ByteLengths: bool
     /// Modes of descriptors (BLK-FILE-001).
     Descriptors: bool
     /// Lock bytes (BLK-FILE-010).
@@ -34,9 +39,21 @@ module ComparisonMode =
     let full = {
         Texts = TextMode.Exact
         ListOrder = true
+        GeneratedNames = true
+        ByteLengths = true
         Descriptors = true
         Locks = true
         Data = true
+    }
+
+    /// What a QMP server shows: it draws names at random, counts
+    /// lengths in sectors and does not tell the order of its lists.
+    let qmp = {
+        full with
+            Texts = TextMode.Renamed
+            ListOrder = false
+            GeneratedNames = false
+            ByteLengths = false
     }
 
 /// A part of an observation, for grouping disagreements.
@@ -59,15 +76,12 @@ type Difference = { Aspect: Aspect; Expected: string; Actual: string }
 
 /// Comparing two observations.
 module Comparison =
-    let private generated = Regex("#block[0-9]+", RegexOptions.Compiled)
-
-    /// A text with every generated node name replaced by one.
-    let renamed (text: string) : string = generated.Replace(text, "#block")
-
-    /// Whether a text is what the oracle's allows: "*" is any text, a "*" inside is any number.
+    /// Whether a text is what the oracle's allows: a "*" at the end is any text, one inside any
+    /// number.
     let allows (pattern: string) (text: string) : bool =
         pattern = text
-        || pattern = "*"
+        || (pattern.EndsWith '*'
+            && text.StartsWith(pattern.Substring(0, pattern.Length - 1), StringComparison.Ordinal))
         || (pattern.Contains '*'
             && Regex.IsMatch(text, "^" + Regex.Escape(pattern).Replace(@"\*", "-?[0-9]+") + "$"))
 
@@ -90,7 +104,8 @@ module Comparison =
         | Answer.Refused(c1, t1), Answer.Refused(c2, t2) ->
             match mode.Texts with
             | TextMode.Exact -> differ Aspect.Text $"{c1}: {t1}" $"{c2}: {t2}"
-            | TextMode.Renamed -> differ Aspect.Text $"{c1}: {renamed t1}" $"{c2}: {renamed t2}"
+            | TextMode.Renamed ->
+                differ Aspect.Text $"{c1}: {Places.renamed t1}" $"{c2}: {Places.renamed t2}"
             | TextMode.Class -> differ Aspect.Text c1 c2
             | TextMode.Ignored -> []
         | Answer.Refused _, _
@@ -119,8 +134,20 @@ module Comparison =
             else
                 n)
 
-    let private nodes (expected: Observation) (actual: Observation) =
-        let lines nodes = nodes |> List.map nodeLine |> String.concat "; "
+    let private sectorBytes = 512L
+
+    let private wholeSectors (n: ObservedNode) =
+        if n.LengthBytes <= 0L then
+            n
+        else
+            {
+                n with
+                    LengthBytes = (n.LengthBytes + sectorBytes - 1L) / sectorBytes * sectorBytes
+            }
+
+    let private nodes (mode: ComparisonMode) (expected: Observation) (actual: Observation) =
+        let shown = if mode.ByteLengths then id else wholeSectors
+        let lines nodes = nodes |> List.map (shown >> nodeLine) |> String.concat "; "
         differ Aspect.Nodes (lines expected.Nodes) (lines (knownLengths expected actual))
 
     let private edgesOf (o: Observation) =
@@ -154,8 +181,10 @@ module Comparison =
         else
             []
 
-    let private backends (expected: Observation) (actual: Observation) =
-        differ Aspect.Backends (sprintf "%A" expected.Backends) (sprintf "%A" actual.Backends)
+    let private backends (mode: ComparisonMode) (expected: Observation) (actual: Observation) =
+        let ordered (o: Observation) = if mode.ListOrder then o.Backends else List.sort o.Backends
+
+        differ Aspect.Backends (sprintf "%A" (ordered expected)) (sprintf "%A" (ordered actual))
 
     let private exports (expected: Observation) (actual: Observation) =
         differ Aspect.Exports (sprintf "%A" expected.Exports) (sprintf "%A" actual.Exports)
@@ -196,9 +225,15 @@ module Comparison =
 
     /// Everything that differs under the mode; empty when the two agree.
     let differences (mode: ComparisonMode) (expected: Observation) (actual: Observation) =
+        let expected, actual =
+            if mode.GeneratedNames then
+                expected, actual
+            else
+                Places.placed expected, Places.placed actual
+
         answerDifferences mode expected.Answer actual.Answer
-        @ nodes expected actual
+        @ nodes mode expected actual
         @ edges mode expected actual
-        @ backends expected actual
+        @ backends mode expected actual
         @ exports expected actual
         @ files mode expected actual

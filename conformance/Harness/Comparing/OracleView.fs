@@ -28,17 +28,20 @@ let edge (state: State) (e: Edge) : ObservedEdge = {
     Shared = e.Shared
 }
 
-/// The guest-visible length of a node; -1 when the model does not follow it (BLK-DATA-011).
-let lengthOf (world: World) (state: State) (node: Node) : int64 =
-    match Oracle.length Profile.ashlar world state node.Id with
+let private lengthIn (profile: Profile) (world: World) (state: State) (node: Node) : int64 =
+    match Oracle.length profile world state node.Id with
     | ValueSome length -> length
     | ValueNone -> -1L
 
-let private node (world: World) (state: State) (n: Node) : ObservedNode = {
+/// The guest-visible length of a node; -1 when the model does not follow it (BLK-DATA-011).
+let lengthOf (world: World) (state: State) (node: Node) : int64 =
+    lengthIn Profile.ashlar world state node
+
+let private node (profile: Profile) (world: World) (state: State) (n: Node) : ObservedNode = {
     Name = n.Name
     Driver = Graph.driverName n.Driver
     ReadOnly = not n.Writable
-    LengthBytes = lengthOf world state n
+    LengthBytes = lengthIn profile world state n
     Children = Graph.children state n |> List.map (edge state)
     Parents = Graph.parents state n |> List.map (edge state)
 }
@@ -97,15 +100,19 @@ let private exports (state: State) =
         e.Id, state.Nodes[state.Edges[root].Child].Name)
     |> List.sortBy fst
 
-/// Everything, for a person or a slow comparison.
-let observe (world: World) (state: State) (answer: Answer) : Observation = {
+/// Everything, as a profile has it.
+let observeIn (profile: Profile) (world: World) (state: State) (answer: Answer) : Observation = {
     Answer = answer
     Nodes =
         state.Nodes.Values
-        |> Seq.map (node world state)
+        |> Seq.map (node profile world state)
         |> Seq.sortWith (fun a b -> System.String.CompareOrdinal(a.Name, b.Name))
         |> List.ofSeq
     Backends = state.Backends.Values |> Seq.map (backend state) |> List.ofSeq
     Exports = exports state
     Files = files state
 }
+
+/// Everything, for a person or a slow comparison.
+let observe (world: World) (state: State) (answer: Answer) : Observation =
+    observeIn Profile.ashlar world state answer

@@ -205,7 +205,14 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
 
         // A graph that has used up its names shrinks again, or its users change.
         if kind = 0 && (sight.Nodes.Count >= nodesMany || namesUsedUp ()) && dice.Percent 90 then
-            make (dice.Pick [| 1; 1; 2; 8 |])
+            make (
+                dice.Pick(
+                    if surroundings.OverQmp then
+                        [| 1; 1; 2; 6 |]
+                    else
+                        [| 1; 1; 2; 8 |]
+                )
+            )
         elif dice.Percent 90 then
             make (sensible kind)
         else

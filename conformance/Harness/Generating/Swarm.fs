@@ -8,6 +8,8 @@ type Surroundings = {
     RealFiles: bool
     /// Another user's files: only root can make them.
     ForeignOwners: bool
+    /// Only what QMP can say: no backends of the bench's own, and no server but the system's.
+    OverQmp: bool
     /// Commands of the profiles qemu-3.1 and qemu-seed instead of today's.
     Legacy: bool
     /// The share of scripts, in percent, that run under the static policy.
@@ -86,6 +88,11 @@ module Swarm =
         drivers[0] <- max drivers[0] 6
         drivers[1] <- max drivers[1] 3
 
+        // QMP has no word for a backend of the bench's own, and no server runs beside the system's.
+        if surroundings.OverQmp then
+            Array.fill commands 8 7 0
+            drivers[7] <- 0
+
         {
             Steps = steps
             Commands = commands
@@ -98,5 +105,7 @@ module Swarm =
             LockingOffPercent = dice.Pick [| 0; 5; 5; 50 |]
             InvalidPercent = dice.Pick [| 0; 2; 4; 12 |]
             DepthMax = dice.Between(1, 4)
-            StoryPercent = dice.Pick [| 0; 2; 6 |]
+            StoryPercent =
+                (let percent = dice.Pick [| 0; 2; 6 |]
+                 if surroundings.OverQmp then 0 else percent)
         }

@@ -126,6 +126,10 @@ let make (dice: Dice) (profile: string) (surroundings: Surroundings) : Script =
                             Policy.Dynamic
             }
             Files = files |> List.map (locked dice)
-            Exports = if dice.Percent 50 then exports else []
+            Exports =
+                if dice.Percent 50 && not surroundings.OverQmp then
+                    exports
+                else
+                    []
             ThrottleGroups = [ "tg0"; "tg1" ]
     }

@@ -46,7 +46,7 @@ type private Walk
             Number = int64 graph.Number
             RunSeed = part.Seed
             Profile = graph.Profile
-            RealFiles = false
+            Sut = Sut.EngineInMemory
             Script = { graph.World with Steps = steps }
             Disagreement =
                 Checking.disagreement

@@ -11,6 +11,16 @@ type Budget =
     | Steps of int64
     | Seconds of int
 
+/// What a lane checks.
+[<RequireQualifiedAccess>]
+type Sut =
+    /// The engine, over files in process memory.
+    | EngineInMemory
+    /// The engine, over real files.
+    | EngineOnFiles
+    /// The machine's own qemu-storage-daemon, a process for each script.
+    | Qemu
+
 /// What a lane is to its user.
 type Lane = {
     Name: string
@@ -19,7 +29,9 @@ type Lane = {
     Budget: Budget
     /// The seed when none is given; `None` draws one.
     Seed: uint64 option
-    RealFiles: bool
+    Sut: Sut
+    /// The profile when none is given.
+    Profile: Profile
     /// Whether the run must end with a disagreement.
     MustFail: bool
 }
@@ -32,7 +44,8 @@ module Lane =
         Meaning = "Random scripts over files in process memory, for volume."
         Budget = Budget.Seconds 20
         Seed = None
-        RealFiles = false
+        Sut = Sut.EngineInMemory
+        Profile = Profile.ashlar
         MustFail = false
     }
 
@@ -43,7 +56,7 @@ module Lane =
             Meaning =
                 "Random scripts over real raw and qcow2 files: modes, descriptors and locks are \
                  the kernel's."
-            RealFiles = true
+            Sut = Sut.EngineOnFiles
     }
 
     /// Fixed seeds, both kinds of files.
@@ -88,8 +101,19 @@ module Lane =
             MustFail = true
     }
 
+    /// Random scripts on a real QEMU.
+    let qemu = {
+        memory with
+            Name = "qemu"
+            Meaning =
+                "Random scripts of QMP commands on the machine's own qemu-storage-daemon, a \
+                 process for each script."
+            Sut = Sut.Qemu
+            Profile = Profile.qemu72
+    }
+
     /// Every lane, in the order of `list`.
-    let all = [ smoke; exhaustive; memory; files; soak; canary ]
+    let all = [ smoke; exhaustive; memory; files; soak; canary; qemu ]
 
     /// The lane of that name.
     let ofName (name: string) : Lane option = all |> List.tryFind (fun l -> l.Name = name)
@@ -101,9 +125,10 @@ module Lane =
     let private isLegacy (profile: Profile) = profile.Texts = Texts.Qemu31
 
     /// What generators of a lane may do.
-    let surroundings (realFiles: bool) (profile: Profile) : Surroundings = {
-        RealFiles = realFiles
-        ForeignOwners = not realFiles || Libc.userId () = 0
+    let surroundings (sut: Sut) (profile: Profile) : Surroundings = {
+        RealFiles = sut <> Sut.EngineInMemory
+        ForeignOwners = sut = Sut.EngineInMemory || Libc.userId () = 0
+        OverQmp = (sut = Sut.Qemu)
         Legacy = isLegacy profile
         StaticPercent =
             if profile.Name = Profile.ashlarStatic.Name then 100
@@ -112,13 +137,14 @@ module Lane =
     }
 
     /// The system a worker checks. Called on the worker's own thread.
-    let maker (realFiles: bool) (profile: Profile) (scratch: Scratch option) (worker: string) =
-        if not (hasEngine profile) then
-            new OracleMaker(profile) :> SubjectMaker
-        else
-            match realFiles, scratch with
-            | true, Some scratch ->
-                let directory = scratch.Sub worker
-                new EngineMaker("engine, files", new FilesWorldMaker(directory))
-            | true, None -> raise (IOException "the files lane needs a scratch directory")
-            | false, _ -> new EngineMaker("engine, memory", new MemoryWorldMaker())
+    let maker (sut: Sut) (profile: Profile) (scratch: Scratch option) (worker: string) =
+        let directory () =
+            match scratch with
+            | Some scratch -> scratch.Sub worker
+            | None -> raise (IOException "real files need a scratch directory")
+
+        match sut with
+        | Sut.Qemu -> new QemuMaker(profile, directory ()) :> SubjectMaker
+        | _ when not (hasEngine profile) -> new OracleMaker(profile)
+        | Sut.EngineOnFiles -> new EngineMaker("engine, files", new FilesWorldMaker(directory ()))
+        | Sut.EngineInMemory -> new EngineMaker("engine, memory", new MemoryWorldMaker())

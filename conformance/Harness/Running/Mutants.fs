@@ -42,7 +42,7 @@ module Mutants =
         let script = source.Script
         use subject = maker.Start script
         let world = Script.world script
-        let options = Runner.checkOptions part script
+        let options = Runner.checkOptions part maker.Mode script
 
         match Checking.run options coverage world subject source ignore with
         | Verdict.Agreed _ -> false

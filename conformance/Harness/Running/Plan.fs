@@ -23,19 +23,19 @@ let private share (percent: int) (budget: Budget) =
     | Budget.Seconds s -> Budget.Seconds(max 1 (s * percent / 100))
 
 /// The invariants hold after every step in smoke; a lane for volume looks at one step in eight.
-let private part (wish: Wish) scratch name (profile: Profile) (realFiles: bool) (budget: Budget) =
+let private part (wish: Wish) scratch name (profile: Profile) (sut: Sut) (budget: Budget) =
     let thorough = wish.Lane.Name = Lane.smoke.Name
 
     {
         Lane = name
         Seed = wish.Seed
         Profile = profile
-        RealFiles = realFiles
+        Sut = sut
         Budget = budget
         InvariantEvery = if thorough then 1 else 8
         Workers = wish.Workers
         Only = wish.Only
-        Maker = Lane.maker realFiles profile scratch
+        Maker = Lane.maker sut profile scratch
     }
 
 /// How long soak stays with one kind of files before it turns to the other.
@@ -48,27 +48,40 @@ let private soakTurns (seconds: int) = [
 
 let private smoke (wish: Wish) make =
     if not (Lane.hasEngine wish.Profile) then
-        [ make "smoke/memory" wish.Profile false wish.Budget ]
+        [ make "smoke/memory" wish.Profile Sut.EngineInMemory wish.Budget ]
     else
         [
-            yield make "smoke/memory" wish.Profile false (share 80 wish.Budget)
-            yield make "smoke/files" wish.Profile true (share 12 wish.Budget)
+            yield make "smoke/memory" wish.Profile Sut.EngineInMemory (share 80 wish.Budget)
+            yield make "smoke/files" wish.Profile Sut.EngineOnFiles (share 12 wish.Budget)
             // Profiles without an engine: the oracle must be total and keep its promises there,
             // too.
             for profile in Profile.all do
                 if not (Lane.hasEngine profile) then
-                    yield make $"smoke/{profile.Name}" profile false (share 2 wish.Budget)
+                    yield
+                        make
+                            $"smoke/{profile.Name}"
+                            profile
+                            Sut.EngineInMemory
+                            (share 2 wish.Budget)
         ]
 
 /// Soak turns between memory and files; every turn has its own seed.
 let private soak (wish: Wish) make =
     match wish.Budget with
-    | Budget.Steps _ -> [ make "soak" wish.Profile false wish.Budget ]
+    | Budget.Steps _ -> [ make "soak" wish.Profile Sut.EngineInMemory wish.Budget ]
     | Budget.Seconds seconds ->
         soakTurns seconds
         |> List.map (fun (turn, length) ->
             let name = $"soak/{turn}"
-            make name wish.Profile (turn % 2 = 1) (Budget.Seconds length))
+
+            make
+                name
+                wish.Profile
+                (if turn % 2 = 1 then
+                     Sut.EngineOnFiles
+                 else
+                     Sut.EngineInMemory)
+                (Budget.Seconds length))
 
 /// The parts of a lane, in order.
 let parts (scratch: Scratch option) (wish: Wish) : Part list =
@@ -79,7 +92,7 @@ let parts (scratch: Scratch option) (wish: Wish) : Part list =
         | "smoke" -> smoke wish make
         | "soak" -> soak wish make
         | "canary" ->
-            let lane = make "canary" wish.Profile false wish.Budget
+            let lane = make "canary" wish.Profile Sut.EngineInMemory wish.Budget
 
             [
                 {
@@ -87,7 +100,7 @@ let parts (scratch: Scratch option) (wish: Wish) : Part list =
                         Maker = fun _ -> new EngineMaker("blind engine", new BlindWorldMaker())
                 }
             ]
-        | name -> [ make name wish.Profile wish.Lane.RealFiles wish.Budget ]
+        | name -> [ make name wish.Profile wish.Lane.Sut wish.Budget ]
 
     match wish.PartName with
     | None -> all
@@ -95,7 +108,9 @@ let parts (scratch: Scratch option) (wish: Wish) : Part list =
 
 /// Whether the lane needs a directory.
 let needsFiles (lane: Lane) : bool =
-    lane.RealFiles || lane.Name = Lane.smoke.Name || lane.Name = Lane.soak.Name
+    lane.Sut <> Sut.EngineInMemory
+    || lane.Name = Lane.smoke.Name
+    || lane.Name = Lane.soak.Name
 
 /// Runs something on a thread of its own with a large stack, since a files worker changes its
 /// thread and options may nest deeply.
@@ -121,9 +136,9 @@ let onThread (work: unit -> 'a) : 'a =
     | ValueNone -> invalidOp "the thread ended without a result"
 
 /// Checks that look at every step, for replays and shrinking.
-let strict (profile: Profile) : CheckOptions = {
+let strict (mode: ComparisonMode) (profile: Profile) : CheckOptions = {
     Profile = profile
-    Mode = ComparisonMode.full
+    Mode = mode
     InvariantEvery = 1
 }
 
@@ -131,7 +146,7 @@ let strict (profile: Profile) : CheckOptions = {
 let check (maker: SubjectMaker) (script: Script) : Disagreement option =
     let profile = Script.profile script.Header |> Option.defaultValue Profile.ashlar
 
-    match Checking.script (strict profile) (Coverage()) maker script with
+    match Checking.script (strict maker.Mode profile) (Coverage()) maker script with
     | Verdict.Agreed _ -> None
     | Verdict.Disagreed d -> Some d
 

@@ -13,7 +13,7 @@ type Part = {
     Lane: string
     Seed: uint64
     Profile: Profile
-    RealFiles: bool
+    Sut: Sut
     Budget: Budget
     InvariantEvery: int
     Workers: int
@@ -30,7 +30,7 @@ type Found = {
     /// The seed of the run, as in the replay line.
     RunSeed: uint64
     Profile: Profile
-    RealFiles: bool
+    Sut: Sut
     Script: Script
     Disagreement: Disagreement
 }
@@ -97,12 +97,12 @@ module Runner =
     /// The generator of a script of a run.
     let generator (part: Part) (number: int64) : Generator =
         let seed = Seed.split (Seed.ofName part.Seed part.Lane) number
-        Generator(seed, part.Profile, Lane.surroundings part.RealFiles part.Profile)
+        Generator(seed, part.Profile, Lane.surroundings part.Sut part.Profile)
 
     /// The checks of a script: the policy of its header selects the oracle's profile.
-    let checkOptions (part: Part) (script: Script) : CheckOptions = {
+    let checkOptions (part: Part) (mode: ComparisonMode) (script: Script) : CheckOptions = {
         Profile = Script.profile script.Header |> Option.defaultValue part.Profile
-        Mode = ComparisonMode.full
+        Mode = mode
         InvariantEvery = part.InvariantEvery
     }
 
@@ -116,7 +116,7 @@ module Runner =
 
         let verdict =
             Checking.run
-                (checkOptions part script)
+                (checkOptions part maker.Mode script)
                 coverage
                 (Script.world script)
                 subject
@@ -136,7 +136,7 @@ module Runner =
                         Number = number
                         RunSeed = part.Seed
                         Profile = part.Profile
-                        RealFiles = part.RealFiles
+                        Sut = part.Sut
                         Script = { script with Steps = steps' }
                         Disagreement = disagreement
                     })

@@ -11,9 +11,17 @@ open Ashlar.Reference.Block
 [<Struct>]
 type private Held = { Descriptor: int; Inode: uint64 }
 
+/// Whom the files of a world belong to.
+type FileOwners = {
+    /// The system under test's user; none when the bench itself is that user.
+    Own: int option
+    /// The user of files that are not the system's.
+    Foreign: int
+}
+
 /// A world in a directory.
 [<Sealed>]
-type FilesWorld(directory: string, script: Script) =
+type FilesWorld(directory: string, script: Script, owners: FileOwners) =
     inherit HostWorld()
 
     let names = Dictionary<string, int>()
@@ -23,13 +31,13 @@ type FilesWorld(directory: string, script: Script) =
     /// What the world's directory is to the engine: the directory its process runs in.
     let resolve (path: string) = if path = "" || path[0] = '/' then path else place path
 
-    let inodeOf (identity: FileIdentity) =
+    let numberOf (inode: uint64) =
         // Few files: a scan is faster than hashing.
         let mutable found = 0
         let mutable index = 0
 
         while found = 0 && index < held.Count do
-            if held[index].Inode = identity.Inode then
+            if held[index].Inode = inode then
                 found <- index + 1
 
             index <- index + 1
@@ -57,6 +65,7 @@ type FilesWorld(directory: string, script: Script) =
         match file.Format with
         | Format.Directory ->
             Libc.mkdir path
+            owners.Own |> Option.iter (Libc.giveDirectory path)
             held.Add { Descriptor = -1; Inode = 0UL }
         | _ ->
             let descriptor = Libc.createFile path
@@ -67,7 +76,9 @@ type FilesWorld(directory: string, script: Script) =
                 Libc.lockShared descriptor b
 
             if not file.Owned then
-                Libc.chown descriptor 65_534
+                Libc.chown descriptor owners.Foreign
+            else
+                owners.Own |> Option.iter (Libc.chown descriptor)
 
             Libc.chmod path file.Mode
 
@@ -75,7 +86,8 @@ type FilesWorld(directory: string, script: Script) =
         for file in script.Files do
             add file
 
-    let files = WatchedFiles(LinuxHostFiles.Instance, resolve, inodeOf)
+    let files =
+        WatchedFiles(LinuxHostFiles.Instance, resolve, (fun identity -> numberOf identity.Inode))
 
     let withFile (name: string) (act: Held -> unit) =
         match names.TryGetValue name with
@@ -84,6 +96,9 @@ type FilesWorld(directory: string, script: Script) =
 
     /// The directory the files are in.
     member _.Directory = directory
+
+    /// The number of the file with that inode; 0 when it is none of the world's.
+    member _.NumberOf(inode: uint64) : int = if inode = 0UL then 0 else numberOf inode
 
     override _.Files = files
 
@@ -129,5 +144,9 @@ type FilesWorld(directory: string, script: Script) =
 [<Sealed>]
 type FilesWorldMaker(directory: string) =
     inherit HostWorldMaker()
+
+    /// nobody and nogroup, on every Linux.
+    let owners = { Own = None; Foreign = 65_534 }
+
     do Libc.obeyFileModes ()
-    override _.Make script = new FilesWorld(directory, script)
+    override _.Make script = new FilesWorld(directory, script, owners)

@@ -27,6 +27,12 @@ extern int private nativeTruncate(int fd, int64 length)
 [<DllImport(Library, EntryPoint = "fstat", SetLastError = true)>]
 extern int private nativeStat(int fd, byte[] buffer)
 
+[<DllImport(Library, EntryPoint = "stat", SetLastError = true)>]
+extern int private nativeStatPath(string path, byte[] buffer)
+
+[<DllImport(Library, EntryPoint = "chown", SetLastError = true)>]
+extern int private nativeChownPath(string path, int owner, int group)
+
 [<DllImport(Library, EntryPoint = "chmod", SetLastError = true)>]
 extern int private nativeChmod(string path, int mode)
 
@@ -104,6 +110,15 @@ let inode (fd: int) : uint64 =
     nativeStat (fd, buffer) |> must "fstat" |> ignore
     BitConverter.ToUInt64(buffer, 8)
 
+/// The inode number of what a path leads to, links followed; 0 when it leads nowhere.
+let inodeOfPath (path: string) : uint64 =
+    let buffer = Array.zeroCreate<byte> 256
+
+    if nativeStatPath (path, buffer) < 0 then
+        0UL
+    else
+        BitConverter.ToUInt64(buffer, 8)
+
 /// Changes permission bits by name.
 let chmod (path: string) (mode: int) : unit =
     nativeChmod (path, mode) |> must ("chmod " + path) |> ignore
@@ -119,6 +134,10 @@ let unlink (path: string) : unit = nativeUnlink path |> ignore
 
 /// Makes a directory only its owner can use.
 let mkdir (path: string) : unit = nativeMkdir (path, 0o700) |> must ("mkdir " + path) |> ignore
+
+/// Gives a directory to another user, who may enter it from here on; only root can.
+let giveDirectory (path: string) (owner: int) : unit =
+    nativeChownPath (path, owner, owner) |> must ("chown " + path) |> ignore
 
 /// The effective user.
 let userId () : int = nativeUserId ()

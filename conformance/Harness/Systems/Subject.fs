@@ -34,6 +34,11 @@ type SubjectMaker(name: string) =
     /// The name in reports and replay lines.
     member _.Name = name
 
+    /// What can be compared: not every system shows everything.
+    abstract Mode: ComparisonMode
+
+    default _.Mode = ComparisonMode.full
+
     /// A fresh subject in the script's world; its steps are not looked at.
     abstract Start: Script -> Subject
 

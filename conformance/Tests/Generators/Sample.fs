@@ -10,7 +10,7 @@ type Drawn = { Script: Script; Steps: (Command * Result<Reply, Refusal>) list }
 
 /// The script of a seed, drawn as a lane would.
 let draw (profile: Profile) (seed: uint64) : Drawn =
-    let generator = Generator(seed, profile, Lane.surroundings false profile)
+    let generator = Generator(seed, profile, Lane.surroundings Sut.EngineInMemory profile)
     let script = generator.Script
     let profile = Script.profile script.Header |> Option.defaultValue profile
 

@@ -1,0 +1,163 @@
+/// The client's end of QMP: commands with ids, replies matched by id, events kept for who waits.
+namespace Ashlar.Conformance
+
+open System
+open System.Collections.Generic
+open System.IO
+open System.Text
+open System.Text.Json
+open Ashlar.Reference.Block
+
+/// The server closed the connection, or said nothing in time, or said what is no QMP. There is no
+/// verdict on a step that ends so.
+exception QmpFault of reason: string
+
+/// What a command came to.
+[<RequireQualifiedAccess>]
+type QmpReply =
+    | Return of JsonElement
+    | Error of cls: string * text: string
+
+/// A conversation with a QMP server over two streams, which may be one. One thread. Whoever owns
+/// the streams ends a silence that lasts too long.
+[<Sealed>]
+type QmpClient(input: Stream, output: Stream) =
+    let buffer = Array.zeroCreate<byte>(64 * 1024)
+    let pending = new MemoryStream()
+    let messages = Queue<JsonElement>()
+    let events = Queue<JsonElement>()
+    let mutable nextId = 0L
+
+    let parse (line: ReadOnlySpan<byte>) =
+        let mutable reader = Utf8JsonReader line
+
+        try
+            use document = JsonDocument.ParseValue(&reader)
+            document.RootElement.Clone()
+        with :? JsonException ->
+            raise (QmpFault "the server sent what is no JSON")
+
+    /// Takes whole lines out of what has come; the rest waits for more.
+    let split () =
+        let bytes = pending.GetBuffer().AsSpan(0, int pending.Length)
+        let mutable start = 0
+        let mutable stop = bytes.IndexOf 10uy
+
+        while stop >= 0 do
+            let line = bytes.Slice(start, stop)
+
+            if line.Trim("\r "B).Length > 0 then
+                messages.Enqueue(parse (Span.op_Implicit line))
+
+            start <- start + stop + 1
+            stop <- bytes.Slice(start).IndexOf 10uy
+
+        let rest = bytes.Slice(start).ToArray()
+        pending.SetLength 0L
+        pending.Write(rest, 0, rest.Length)
+
+    let receive () =
+        let count =
+            try
+                input.Read(buffer, 0, buffer.Length)
+            with
+            | :? IOException
+            | :? ObjectDisposedException -> 0
+
+        if count = 0 then
+            raise (QmpFault "the server closed the connection")
+
+        pending.Write(buffer, 0, count)
+
+        if pending.Length > int64 Limits.qmpReplyBytes then
+            raise (QmpFault "a reply is longer than any reply can be")
+
+        if buffer.AsSpan(0, count).IndexOf 10uy >= 0 then
+            split ()
+
+    let rec next () : JsonElement =
+        if messages.Count > 0 then
+            messages.Dequeue()
+        else
+            receive ()
+            next ()
+
+    let send (text: string) =
+        let bytes = Encoding.UTF8.GetBytes text
+
+        try
+            output.Write(bytes, 0, bytes.Length)
+            output.Flush()
+        with
+        | :? IOException
+        | :? ObjectDisposedException -> raise (QmpFault "the server closed the connection")
+
+    let member' (name: string) (element: JsonElement) =
+        match element.TryGetProperty name with
+        | true, found -> Some found
+        | _ -> None
+
+    let reply (message: JsonElement) : QmpReply =
+        match member' "return" message, member' "error" message with
+        | Some value, _ -> QmpReply.Return value
+        | None, Some error ->
+            let text name = error.GetProperty(name: string).GetString() |> string
+            QmpReply.Error(text "class", text "desc")
+        | None, None -> raise (QmpFault "a reply is neither a return nor an error")
+
+    let rec answerTo (id: int64) : QmpReply =
+        let message = next ()
+
+        match member' "id" message with
+        | Some found when found.ValueKind = JsonValueKind.Number && found.GetInt64() = id ->
+            reply message
+        | Some _ -> raise (QmpFault "a reply has the id of another command")
+        | None ->
+            if (member' "event" message).IsSome then
+                events.Enqueue message
+                answerTo id
+            else
+                raise (QmpFault "a reply has no id")
+
+    /// Takes the greeting and leaves negotiation.
+    member this.Greet() : unit =
+        if (member' "QMP" (next ())).IsNone then
+            raise (QmpFault "the server does not greet as QMP does")
+
+        this.Execute [ "qmp_capabilities", Value.Dict [] ] |> ignore
+
+    /// Executes commands, sent at once and carried out in order; a reply for each.
+    member _.Execute(commands: (string * Value) list) : QmpReply list =
+        let first = nextId
+        nextId <- nextId + int64 commands.Length
+
+        let line index (name, arguments) =
+            Json.render (
+                Value.Dict [
+                    "execute", Value.Str name
+                    "arguments", arguments
+                    "id", Value.Int(first + int64 index)
+                ]
+            )
+
+        commands |> List.mapi line |> List.map (fun l -> l + "\n") |> String.concat "" |> send
+        commands |> List.mapi (fun index _ -> answerTo (first + int64 index))
+
+    /// Waits for an event of that name whose data has the member.
+    member _.Await(name: string, key: string, value: string) : unit =
+        let isIt (event: JsonElement) =
+            event.GetProperty("event").GetString() = name
+            && (match member' "data" event |> Option.bind (member' key) with
+                | Some found -> found.GetString() = value
+                | None -> false)
+
+        let mutable found = events |> Seq.exists isIt
+
+        while not found do
+            let message = next ()
+            found <- (member' "event" message).IsSome && isIt message
+
+        events.Clear()
+
+    interface IDisposable with
+        member _.Dispose() = pending.Dispose()
