@@ -137,9 +137,10 @@ module Oracle =
         Asked = ResizeArray(0)
     }
 
-    /// A node's length in bytes, unless only the host knows it (BLK-DATA-011).
-    let length (profile: Profile) (world: World) (state: State) (id: int) : int64 voption =
-        Image.length (context profile world [||] ValueNone) state id
+    /// Lengths of nodes in bytes, where not only the host knows them (BLK-DATA-011).
+    let length (profile: Profile) (world: World) : State -> int -> int64 voption =
+        let context = context profile world [||] ValueNone
+        fun state id -> Image.length context state id
 
     /// Every outcome the profile allows; one where it leaves nothing open.
     let step (profile: Profile) (world: World) (state: State) (command: Command) : Outcome list =

@@ -28,14 +28,13 @@ let edge (state: State) (e: Edge) : ObservedEdge = {
     Shared = e.Shared
 }
 
-let private lengthIn (profile: Profile) (world: World) (state: State) (node: Node) : int64 =
-    match Oracle.length profile world state node.Id with
-    | ValueSome length -> length
-    | ValueNone -> -1L
+let private lengthIn (profile: Profile) (world: World) : State -> Node -> int64 =
+    let length = Oracle.length profile world
+    fun state node -> length state node.Id |> ValueOption.defaultValue -1L
 
-/// The guest-visible length of a node; -1 when the model does not follow it (BLK-DATA-011).
-let lengthOf (world: World) (state: State) (node: Node) : int64 =
-    lengthIn Profile.ashlar world state node
+/// The guest-visible length of a node of that world; -1 when the model does not follow it
+/// (BLK-DATA-011).
+let lengthOf (world: World) : State -> Node -> int64 = lengthIn Profile.ashlar world
 
 let private node (profile: Profile) (world: World) (state: State) (n: Node) : ObservedNode = {
     Name = n.Name

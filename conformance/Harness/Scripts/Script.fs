@@ -137,12 +137,16 @@ module Script =
         Array.truncate (int (min sizeBytes (int64 text.Length))) text
 
     /// To the oracle garbage is raw data that it knows; its own Garbage are bytes it lost sight of.
+    let private garbageContent: Content =
+        let write content (at, value) = Content.write (int64 at) 1L value content
+        garbage System.Int64.MaxValue |> Array.indexed |> Array.fold write []
+
     let private plain (file: WorldFile) : Inode =
         match file.Format with
-        | Format.Garbage ->
-            let write content (at, value) = Content.write (int64 at) 1L value content
-            let content = garbage file.SizeBytes |> Array.indexed |> Array.fold write []
-            { World.plainFile Format.Raw file.SizeBytes with Content = content }
+        | Format.Garbage -> {
+            World.plainFile Format.Raw file.SizeBytes with
+                Content = Content.within 0L file.SizeBytes garbageContent
+          }
         | format -> World.plainFile format file.SizeBytes
 
     let private inode (file: WorldFile) : Inode = {

@@ -95,10 +95,35 @@ let observe (graph: BlockGraph) (world: HostWorld) (answer: Answer) : Observatio
 /// The cheap comparison. Owned by one subject, because it keeps buffers.
 [<Sealed>]
 type Matcher(graph: BlockGraph, world: HostWorld) =
-    // What the oracle says of each inode, gathered anew for each comparison; index is the inode.
+    // What the oracle says of each inode, gathered anew for each comparison from the nodes that
+    // were found equal; index is the inode.
     let mutable readers = Array.zeroCreate<int> 16
     let mutable writers = Array.zeroCreate<int> 16
     let mutable locks = Array.zeroCreate<int> 16
+    let mutable descriptors = 0
+
+    let forget () =
+        Array.Clear readers
+        Array.Clear writers
+        Array.Clear locks
+        descriptors <- 0
+
+    let gather (hold: FileHold) =
+        if hold.Inode >= readers.Length then
+            let length = hold.Inode * 2
+            Array.Resize(&readers, length)
+            Array.Resize(&writers, length)
+            Array.Resize(&locks, length)
+
+        if hold.ReadOnlyFd then
+            readers[hold.Inode] <- readers[hold.Inode] + 1
+            descriptors <- descriptors + 1
+
+        if hold.WritableFd then
+            writers[hold.Inode] <- writers[hold.Inode] + 1
+            descriptors <- descriptors + 1
+
+        locks[hold.Inode] <- locks[hold.Inode] ||| Graph.lockBits hold
 
     let sameHolder (state: State) (theirs: Edge) (mine: EngineEdge) =
         match theirs.Parent with
@@ -142,15 +167,22 @@ type Matcher(graph: BlockGraph, world: HostWorld) =
                 && sameHolder state edge mine
                 && sameParents state rest mine.NextParentEdge
 
-    let sameNode (world: World) (state: State) (theirs: Node) (mine: BlockNode) =
-        theirs.Writable = not mine.IsReadOnly
+    let sameNode
+        (lengthOf: State -> Node -> int64)
+        (state: State)
+        (theirs: Node)
+        (mine: BlockNode)
+        =
+        String.Equals(theirs.Name, mine.Name)
+        && theirs.Writable = not mine.IsReadOnly
         && String.Equals(Graph.driverName theirs.Driver, mine.DriverName)
-        && (let length = OracleView.lengthOf world state theirs
+        && (let length = lengthOf state theirs
             length < 0L || length = mine.LengthBytes)
         && sameChildren state theirs.Children mine.FirstChildEdge
         && sameParents state theirs.Parents mine.FirstParentEdge
 
     let sameNodes (world: World) (state: State) =
+        let lengthOf = OracleView.lengthOf world
         let mine = graph.Nodes
         let mutable same = state.Nodes.Count = mine.Length
         let mutable index = 0
@@ -161,41 +193,45 @@ type Matcher(graph: BlockGraph, world: HostWorld) =
 
             same <-
                 match state.Names.TryGetValue node.Name with
-                | true, id -> sameNode world state state.Nodes[id] node
+                | true, id ->
+                    let theirs = state.Nodes[id]
+
+                    match theirs.Settings with
+                    | Settings.File hold -> gather hold
+                    | _ -> ()
+
+                    sameNode lengthOf state theirs node
                 | _ -> false
 
             index <- index + 1
 
         same
 
+    let sameBackend (state: State) (theirs: Backend) (mine: BlockBackend) =
+        String.Equals(theirs.Name, backendName mine)
+        && (match mine.Root with
+            | null -> false
+            | root ->
+                let edge = state.Edges[theirs.Root]
+
+                int edge.Perm = int root.Permissions
+                && int edge.Shared = int root.Shared
+                && String.Equals(state.Nodes[edge.Child].Name, root.Child.Name))
+
+    /// Both sides have the oldest first; the fold counts those that are the same and stays at -1
+    /// after the first that is not.
     let sameBackends (state: State) =
-        let mine = graph.Backends
+        let next index _ theirs =
+            if
+                index >= 0
+                && index < graph.Backends.Length
+                && sameBackend state theirs graph.Backends[index]
+            then
+                index + 1
+            else
+                -1
 
-        if state.Backends.Count <> mine.Length then
-            false
-        else
-            let mutable same = true
-            let mutable index = 0
-
-            for entry in state.Backends do
-                let theirs = entry.Value
-                let other = mine[index]
-
-                same <-
-                    same
-                    && String.Equals(theirs.Name, backendName other)
-                    && (match other.Root with
-                        | null -> false
-                        | root ->
-                            let edge = state.Edges[theirs.Root]
-
-                            int edge.Perm = int root.Permissions
-                            && int edge.Shared = int root.Shared
-                            && String.Equals(state.Nodes[edge.Child].Name, root.Child.Name))
-
-                index <- index + 1
-
-            same
+        Map.fold next 0 state.Backends = graph.Backends.Length
 
     /// The oracle's list is newest first, the engine's oldest first.
     let sameExports (state: State) =
@@ -213,36 +249,8 @@ type Matcher(graph: BlockGraph, world: HostWorld) =
 
         go state.Exports (mine.Count - 1)
 
-    let gather (state: State) =
-        Array.Clear readers
-        Array.Clear writers
-        Array.Clear locks
-        let mutable files = 0
-
-        for entry in state.Nodes do
-            match entry.Value.Settings with
-            | Settings.File hold ->
-                if hold.Inode >= readers.Length then
-                    let length = hold.Inode * 2
-                    Array.Resize(&readers, length)
-                    Array.Resize(&writers, length)
-                    Array.Resize(&locks, length)
-
-                if hold.ReadOnlyFd then
-                    readers[hold.Inode] <- readers[hold.Inode] + 1
-                    files <- files + 1
-
-                if hold.WritableFd then
-                    writers[hold.Inode] <- writers[hold.Inode] + 1
-                    files <- files + 1
-
-                locks[hold.Inode] <- locks[hold.Inode] ||| Graph.lockBits hold
-            | _ -> ()
-
-        files
-
-    let sameFiles (state: State) =
-        let descriptors = gather state
+    /// After all nodes were found equal, so that everything is gathered.
+    let sameFiles () =
         let opened = world.Files.Opened
 
         if opened.Count <> descriptors then
@@ -274,4 +282,5 @@ type Matcher(graph: BlockGraph, world: HostWorld) =
 
     /// Whether the engine's graph, backends, descriptors and locks are the oracle's.
     member _.Matches(world: World, state: State) : bool =
-        sameNodes world state && sameBackends state && sameExports state && sameFiles state
+        forget ()
+        sameNodes world state && sameBackends state && sameExports state && sameFiles ()
