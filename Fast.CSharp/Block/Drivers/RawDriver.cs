@@ -37,14 +37,16 @@ public sealed partial class RawDriver : BlockDriver
         {
             return error;
         }
+        bool isWindow = offset != 0 || size is not null;
         // BLK-PERM-020: the role is fixed here, also over a reopen.
         ChildRoles role =
-            offset == 0 && size is null && !Planted.Is(Bug.RawIsAlwaysData)
-                ? ChildRoles.Filtered
-                : ChildRoles.Data;
-        error =
-            opener.AttachFile(Node, role | ChildRoles.Primary)
-            ?? TestBounds(offset, size, Node.File!.Child.LengthBytes);
+            isWindow || Planted.Is(Bug.RawIsAlwaysData) ? ChildRoles.Data : ChildRoles.Filtered;
+        error = opener.AttachFile(Node, role | ChildRoles.Primary);
+        // Lengths are looked up through all raw nodes below, so only where one decides.
+        if (error is null && isWindow)
+        {
+            error = TestBounds(offset, size, Node.File!.Child.LengthBytes);
+        }
         WindowOffsetBytes = offset;
         WindowSizeBytes = size;
         return error;
