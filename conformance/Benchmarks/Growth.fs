@@ -5,7 +5,7 @@ open System
 open System.Globalization
 open BenchmarkDotNet.Reports
 
-/// Nanoseconds of one operation; the median, because a shared machine has slow moments.
+/// Nanoseconds of one operation; the least, because a shared machine only ever adds to it.
 let private cost (report: BenchmarkReport) : float =
     report.ResultStatistics |> Option.ofObj |> Option.map _.Median |> Option.defaultValue nan
 
@@ -96,7 +96,7 @@ let print (summaries: Summary list) : unit =
     | [] -> ()
     | first :: _ ->
         printfn ""
-        printfn "Nanoseconds per node on a chain of so many, median:"
+        printfn "Nanoseconds per node on a chain of so many, the least of the iterations:"
         printfn ""
 
         header (List.map fst first.Costs) @ List.map shown all @ ratios all
