@@ -35,13 +35,12 @@ type Command =
     /// The environment acts, not the user.
     | Move of Move
 
-/// The QMP form of commands. What QEMU has no command for is named `x-ashlar-...`.
+/// The QMP form of commands. Backends, requests and moves have none: scripts say them in lines of
+/// their own.
 module Command =
     let private str (s: string) = Value.Str s
 
-    let private perms (p: Perm) = Value.List(Perm.toQapi p |> List.map Value.Str)
-
-    /// The name and arguments of a command.
+    /// The name and arguments of a command; no name for one that has no QMP form.
     let toQmp (command: Command) : string * Value =
         let name, members =
             match command with
@@ -79,42 +78,11 @@ module Command =
             | QemuIoReopen(node, arguments) ->
                 "human-monitor-command",
                 [ "command-line", str ("qemu-io " + node + " \"reopen " + arguments + "\"") ]
-            | BackendAttach(backend, node, perm, shared) ->
-                "x-ashlar-attach",
-                [
-                    "backend", str backend
-                    "node-name", str node
-                    "perm", perms perm
-                    "shared", perms shared
-                ]
-            | BackendSet(backend, perm, shared) ->
-                "x-ashlar-set",
-                [ "backend", str backend; "perm", perms perm; "shared", perms shared ]
-            | BackendDetach backend -> "x-ashlar-detach", [ "backend", str backend ]
-            | Request(backend, Request.Read(offset, length)) ->
-                "x-ashlar-read",
-                [ "backend", str backend; "offset", Value.Int offset; "length", Value.Int length ]
-            | Request(backend, Request.Write(offset, length, pattern)) ->
-                "x-ashlar-write",
-                [
-                    "backend", str backend
-                    "offset", Value.Int offset
-                    "length", Value.Int length
-                    "pattern", Value.Int(int64 pattern)
-                ]
-            | Request(backend, Request.WriteZeroes(offset, length)) ->
-                "x-ashlar-write-zeroes",
-                [ "backend", str backend; "offset", Value.Int offset; "length", Value.Int length ]
-            | Request(backend, Request.Flush) -> "x-ashlar-flush", [ "backend", str backend ]
-            | Move(Move.Chmod(path, mode)) ->
-                "x-ashlar-chmod", [ "path", str path; "mode", Value.Int(int64 mode) ]
-            | Move(Move.Rename(from, target)) ->
-                "x-ashlar-rename", [ "from", str from; "to", str target ]
-            | Move(Move.Unlink path) -> "x-ashlar-unlink", [ "path", str path ]
-            | Move(Move.TakeLock(path, b)) ->
-                "x-ashlar-take-lock", [ "path", str path; "byte", Value.Int(int64 b) ]
-            | Move(Move.DropLock(path, b)) ->
-                "x-ashlar-drop-lock", [ "path", str path; "byte", Value.Int(int64 b) ]
+            | BackendAttach _
+            | BackendSet _
+            | BackendDetach _
+            | Request _
+            | Move _ -> "", []
 
         name, Value.Dict members
 
@@ -145,8 +113,6 @@ module Command =
 
     /// The arguments of a command: name, type, whether they are needed.
     let private signature name =
-        let range = [ "backend", AString, true; "offset", AnInt, true; "length", AnInt, true ]
-
         match name with
         | "blockdev-del" -> Some [ "node-name", AString, true ]
         | "blockdev-reopen" -> Some [ "options", AList, true ]
@@ -167,25 +133,6 @@ module Command =
             Some [ "device", AString, true; "name", AString, false; "writable", ABool, false ]
         | "nbd-server-remove" -> Some [ "name", AString, true; "mode", AString, false ]
         | "human-monitor-command" -> Some [ "command-line", AString, true ]
-        | "x-ashlar-attach" ->
-            Some [
-                "backend", AString, true
-                "node-name", AString, true
-                "perm", AList, true
-                "shared", AList, true
-            ]
-        | "x-ashlar-set" ->
-            Some [ "backend", AString, true; "perm", AList, true; "shared", AList, true ]
-        | "x-ashlar-detach"
-        | "x-ashlar-flush" -> Some [ "backend", AString, true ]
-        | "x-ashlar-read"
-        | "x-ashlar-write-zeroes" -> Some range
-        | "x-ashlar-write" -> Some(range @ [ "pattern", AnInt, true ])
-        | "x-ashlar-chmod" -> Some [ "path", AString, true; "mode", AnInt, true ]
-        | "x-ashlar-rename" -> Some [ "from", AString, true; "to", AString, true ]
-        | "x-ashlar-unlink" -> Some [ "path", AString, true ]
-        | "x-ashlar-take-lock"
-        | "x-ashlar-drop-lock" -> Some [ "path", AString, true; "byte", AnInt, true ]
         | _ -> None
 
     let private refuse text = Error(Refusal.generic "BLK-OPEN-001" text)
@@ -208,20 +155,6 @@ module Command =
         match List.tryPick wrong fields with
         | Some text -> Some text
         | None -> List.tryPick unexpected arguments
-
-    let private permsOf value =
-        match value with
-        | Value.List items ->
-            let add set item =
-                match set, item with
-                | ValueSome set, Value.Str name ->
-                    match Perm.ofQapi name with
-                    | ValueSome bit -> ValueSome(set ||| bit)
-                    | ValueNone -> ValueNone
-                | _ -> ValueNone
-
-            List.fold add (ValueSome Perm.None) items
-        | _ -> ValueNone
 
     /// `qemu-io NODE "reopen ..."` taken apart.
     let private ofMonitorLine (line: string) =
@@ -255,16 +188,6 @@ module Command =
 
         let flag name = Value.find name members = ValueSome(Value.Bool true)
 
-        let withPerms make =
-            let set name =
-                match Value.find name members with
-                | ValueSome value -> permsOf value
-                | ValueNone -> ValueNone
-
-            match set "perm", set "shared" with
-            | ValueSome perm, ValueSome shared -> Ok(make perm shared)
-            | _ -> refuse "Invalid parameter 'perm': permissions are expected"
-
         let build () =
             match execute with
             | "blockdev-del" -> Ok(BlockdevDel(text "node-name"))
@@ -289,25 +212,7 @@ module Command =
                 let name = if text "name" = "" then text "device" else text "name"
                 Ok(NbdServerAdd(text "device", name, flag "writable"))
             | "nbd-server-remove" -> Ok(NbdServerRemove(text "name", text "mode" = "hard"))
-            | "human-monitor-command" -> ofMonitorLine (text "command-line")
-            | "x-ashlar-attach" ->
-                withPerms (fun p s -> BackendAttach(text "backend", text "node-name", p, s))
-            | "x-ashlar-set" -> withPerms (fun p s -> BackendSet(text "backend", p, s))
-            | "x-ashlar-detach" -> Ok(BackendDetach(text "backend"))
-            | "x-ashlar-flush" -> Ok(Request(text "backend", Request.Flush))
-            | "x-ashlar-read" ->
-                Ok(Request(text "backend", Request.Read(number "offset", number "length")))
-            | "x-ashlar-write-zeroes" ->
-                Ok(Request(text "backend", Request.WriteZeroes(number "offset", number "length")))
-            | "x-ashlar-write" ->
-                let pattern = byte (number "pattern")
-                let request = Request.Write(number "offset", number "length", pattern)
-                Ok(Request(text "backend", request))
-            | "x-ashlar-chmod" -> Ok(Move(Move.Chmod(text "path", int (number "mode"))))
-            | "x-ashlar-rename" -> Ok(Move(Move.Rename(text "from", text "to")))
-            | "x-ashlar-unlink" -> Ok(Move(Move.Unlink(text "path")))
-            | "x-ashlar-take-lock" -> Ok(Move(Move.TakeLock(text "path", int (number "byte"))))
-            | _ -> Ok(Move(Move.DropLock(text "path", int (number "byte"))))
+            | _ -> ofMonitorLine (text "command-line")
 
         if execute = "blockdev-add" then
             Ok(BlockdevAdd arguments)

@@ -19,9 +19,7 @@ module Disk =
     let private at (context: Context) (world: World) : Context = { context with World = world }
 
     let private onlyChild (state: State) (node: Node) =
-        match
-            Graph.childNamed state node (if node.Driver = Driver.Blkdebug then "image" else "file")
-        with
+        match Graph.primary state node with
         | ValueSome edge -> edge.Child
         | ValueNone -> node.Id
 
@@ -60,11 +58,6 @@ module Disk =
             Rule.touch context (Rule.data 10)
             true
         | _ -> false
-
-    let private withInode id inode (world: World) = {
-        world with
-            Inodes = world.Inodes.Add(id, inode)
-    }
 
     /// The parts of a range that no run covers.
     let private gaps (offset: int64) (length: int64) (runs: Content) : struct (int64 * int64) list =
@@ -262,7 +255,9 @@ module Disk =
                 | Error _, _ -> so
                 | Ok(), Error text -> answer found.World (Error text)
                 | Ok(), Ok ValueNone ->
-                    answer (withInode id { inode with Format = Format.Garbage } found.World) (Ok())
+                    answer
+                        (World.withInode id { inode with Format = Format.Garbage } found.World)
+                        (Ok())
                 | Ok(), Ok(ValueSome content) ->
                     let owned = {
                         inode with
@@ -271,7 +266,7 @@ module Disk =
                             HostBytes = -1L
                     }
 
-                    answer (withInode id owned found.World) (Ok())
+                    answer (World.withInode id owned found.World) (Ok())
 
             List.fold copy (answer world (Ok())) (gaps first (stop - first) inode.Allocated)
 
@@ -338,8 +333,8 @@ module Disk =
                     SizeBytes = max inode.SizeBytes (offset + length)
             }
 
-            withInode id written world
-        | _ -> withInode id { inode with Format = Format.Garbage } world
+            World.withInode id written world
+        | _ -> World.withInode id { inode with Format = Format.Garbage } world
 
     /// qcow2: its clusters first, then the bytes (BLK-DATA-005).
     and private writeImage context state world node offset length value =
@@ -351,7 +346,7 @@ module Disk =
         | Ok(), ValueNone -> answer owned.World (if Rule.choose context then Ok() else Error "*")
         | Ok(), ValueSome(struct (id, inode, _)) ->
             let content = Content.write offset length value inode.Content
-            answer (withInode id { inode with Content = content } owned.World) (Ok())
+            answer (World.withInode id { inode with Content = content } owned.World) (Ok())
 
     /// Makes the cluster that holds the end of an image its own, when the end is not on a cluster's
     /// edge (BLK-SIZE-005).

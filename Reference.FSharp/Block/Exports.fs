@@ -8,7 +8,7 @@ module Exports =
     let nameBytesMax = 4096
 
     let private refusing (context: Context) (state: State) node rule text =
-        Error { Why = Rule.refuse context rule node text; Left = state }
+        Rule.refuse context rule node text |> Refused.by state
 
     /// The node a user names (BLK-EXPORT-002, BLK-PERM-050).
     let private findNode (context: Context) (state: State) rule (name: string) =
@@ -35,7 +35,7 @@ module Exports =
 
             match Transaction.attachRoot context state name id perm shared with
             | Ok(struct (state, _)) -> Ok state
-            | Error why -> Error { Why = why; Left = state }
+            | Error why -> Refused.by state why
 
     /// The backend of that name, or the refusal of class DeviceNotFound (BLK-PERM-050).
     let findBackend (context: Context) (state: State) (name: string) : Result<Backend, Refusal> =
@@ -79,7 +79,7 @@ module Exports =
     /// Detaches a backend (BLK-PERM-050).
     let detachBackend (context: Context) (state: State) name =
         match findBackend context state name with
-        | Error why -> Error { Why = why; Left = state }
+        | Error why -> Refused.by state why
         | Ok backend -> Ok(Transaction.removeBackend context state backend.Id)
 
     /// nbd-server-start (BLK-EXPORT-007).
@@ -110,7 +110,7 @@ module Exports =
         Rule.touch context (Rule.export 4)
 
         match Transaction.attachRoot context before "" node perm Perm.All with
-        | Error why -> Error { Why = why; Left = before }
+        | Error why -> Refused.by before why
         | Ok(struct (state, backend)) ->
             let fail why =
                 Error {

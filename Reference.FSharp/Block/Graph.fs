@@ -237,6 +237,16 @@ module Graph =
 
         search node.Children
 
+    /// The edge to the one child of a filter or of raw, and to an image's file.
+    let primary (state: State) (node: Node) : Edge voption =
+        childNamed state node (if node.Driver = Driver.Blkdebug then "image" else "file")
+
+    /// The state with a node replaced, which keeps its name.
+    let putNode (node: Node) (state: State) : State = {
+        state with
+            Nodes = state.Nodes.Add(node.Id, node)
+    }
+
     /// Whether the driver is a filter: it shows its one child's data (BLK-PERM-010).
     let isFilter (driver: Driver) : bool =
         match driver with

@@ -26,7 +26,7 @@ module GraphCommands =
     /// (BLK-GRAPH-012), not the monitor's (BLK-GRAPH-013), with other parents (BLK-GRAPH-014); then
     /// it always succeeds.
     let del (context: Context) (state: State) (name: string) : Result<State, Refused> =
-        let refuse rule text = Error { Why = Rule.refuse context rule name text; Left = state }
+        let refuse rule text = Rule.refuse context rule name text |> Refused.by state
         Rule.touch context (Rule.graph 10)
 
         match state.Names.TryGetValue name with
@@ -108,7 +108,7 @@ module GraphCommands =
         match
             Transaction.attachWithoutRefresh context state overlay.Id node.Id "backing" Role.Cow
         with
-        | Error why -> Error { Why = why; Left = state }
+        | Error why -> Refused.by state why
         | Ok linked ->
             let appended, moved = moveParents linked linked.Nodes[node.Id] overlay.Id
 
@@ -141,7 +141,7 @@ module GraphCommands =
             OpenTests.lookup context state name
             |> Result.mapError (fun why -> { Why = why; Left = state })
 
-        let refused why = Error { Why = why; Left = state }
+        let refused why = Refused.by state why
         Rule.touch context (Rule.graph 20)
 
         // validation

@@ -36,12 +36,6 @@ module Image =
         else
             (bytes + sector - 1L) / sector * sector
 
-    /// The only child of a filter or of raw, or the child of that name.
-    let private primary (state: State) (node: Node) =
-        match node.Driver with
-        | Driver.Blkdebug -> Graph.childNamed state node "image"
-        | _ -> Graph.childNamed state node "file"
-
     let private hostLength (inode: Inode) =
         match inode.Format with
         | Format.Raw -> ValueSome(upwards inode.SizeBytes)
@@ -90,11 +84,11 @@ module Image =
             else
                 lengths |> List.minBy (ValueOption.defaultValue 0L)
         | Settings.Raw(offset, size) ->
-            match ofChild (primary state node), size with
+            match ofChild (Graph.primary state node), size with
             | ValueSome whole, ValueSome size -> ValueSome(min size (max 0L (whole - offset)))
             | ValueSome whole, ValueNone -> ValueSome(max 0L (whole - offset))
             | ValueNone, _ -> ValueNone
-        | _ -> ofChild (primary state node)
+        | _ -> ofChild (Graph.primary state node)
 
     /// The version that most children of a quorum hold; the later holder wins among equals
     /// (BLK-DATA-007).
@@ -129,7 +123,7 @@ module Image =
         let node = state.Nodes[id]
 
         let child () =
-            match primary state node with
+            match Graph.primary state node with
             | ValueSome edge -> seen context state edge.Child
             | ValueNone -> Seen.NoImage
 
@@ -256,6 +250,6 @@ module Image =
         | Settings.File hold -> Ok(hold.Path.Substring(0, hold.Path.LastIndexOf '/' + 1))
         | Settings.Quorum _ -> Error "Cannot generate a base directory for quorum nodes"
         | _ ->
-            match primary state node with
+            match Graph.primary state node with
             | ValueSome edge -> directory state edge.Child
             | ValueNone -> Error("Cannot generate a base directory for " + node.Name)

@@ -19,15 +19,6 @@ module Invariant =
             let isDeclared v = v.Invariant <> "I2" && List.contains v.Invariant declared
             violations |> List.filter (isDeclared >> not)
 
-    let private context profile world : Context = {
-        Profile = profile
-        World = world
-        Touched = [||]
-        Steps = ValueNone
-        Answers = []
-        Asked = ResizeArray(0)
-    }
-
     /// I1 (BLK-PERM-003): nobody needs what another parent forbids.
     let private conflicts (state: State) (node: Node) = [
         match node.Parents with
@@ -121,7 +112,7 @@ module Invariant =
     /// The violations of a state, declared differences left out: I1, I2, I3, I7, I9, I13.
     /// I14 has no instance yet: no command makes a node inactive.
     let check (profile: Profile) (world: World) (state: State) : Violation list =
-        let context = context profile world
+        let context = Context.noting profile world [||] ValueNone
 
         let ofNode (node: Node) =
             let pair = Graph.cumulative state node
@@ -214,23 +205,16 @@ module Invariant =
         | Driver.Quorum -> None
         | _ when not (Options.has "node-name" node.Effective) -> None
         | _ ->
-            let section name members =
-                if List.isEmpty members then
-                    []
-                else
-                    [ name, Value.Dict members ]
+            let section name wrap members =
+                if List.isEmpty members then [] else [ name, wrap members ]
 
-            let list name members =
-                if List.isEmpty members then
-                    []
-                else
-                    [ name, Value.List members ]
+            let list name = section name Value.List (perms name)
 
             own
-            @ section "cache" (dict "cache")
-            @ section "server" (dict "server")
-            @ list "take-child-perms" (perms "take-child-perms")
-            @ list "unshare-child-perms" (perms "unshare-child-perms")
+            @ section "cache" Value.Dict (dict "cache")
+            @ section "server" Value.Dict (dict "server")
+            @ list "take-child-perms"
+            @ list "unshare-child-perms"
             @ children
             @ noBacking
             |> Value.Dict

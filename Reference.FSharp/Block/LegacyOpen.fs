@@ -165,7 +165,7 @@ module LegacyOpen =
             | ValueSome text -> refuse context (Rule.opening 11) node.Name text
             | ValueNone ->
                 let settings = Settings.Qcow2(Image.hold seen)
-                Ok { state with Nodes = state.Nodes.Add(id, { node with Settings = settings }) }
+                Ok(Graph.putNode { node with Settings = settings } state)
         | Settings.Throttle group, _ ->
             OpenTests.groupRefusal common node.Name group |> unlessRefused state
         | Settings.Quorum _, _ -> OpenTests.unequalRefusal common state id |> unlessRefused state

@@ -89,7 +89,7 @@ module LegacyPermissions =
         match Files.prepareLocks context.Common state node hold (struct (perm, shared)) with
         | Ok bits ->
             let hold = { hold with MeanwhileBits = hold.MeanwhileBits ||| bits }
-            Ok { state with Nodes = state.Nodes.Add(node.Id, withHold node hold) }
+            Ok(Graph.putNode (withHold node hold) state)
         | Error why ->
             let hint = "\nIs another process using the image [" + hold.Path + "]?"
             Error { why with Text = why.Text + hint }

@@ -119,7 +119,7 @@ module Open =
 
     let private tested state refusal =
         match refusal with
-        | ValueSome why -> Error { Why = why; Left = state }
+        | ValueSome why -> Refused.by state why
         | ValueNone -> Ok state
 
     /// Attaches a child that is open; one that nobody else holds is closed on a refusal.
@@ -139,7 +139,7 @@ module Open =
             else
                 -1L
 
-        { state with Nodes = state.Nodes.Add(id, { node with KnownBytes = bytes }) }
+        Graph.putNode { node with KnownBytes = bytes } state
 
     /// Opens a node (BLK-OPEN-006, BLK-OPEN-008). Images counts headers that led here.
     let rec openNode
@@ -217,7 +217,7 @@ module Open =
         | ChildSpec.Reference name ->
             match OpenTests.lookup context state name with
             | Ok id -> Ok(struct (state, id))
-            | Error why -> Error { Why = why; Left = state }
+            | Error why -> Refused.by state why
         | ChildSpec.Inline spec ->
             let heritage = { Parent = parent; Role = role; Options = options }
 
@@ -277,7 +277,7 @@ module Open =
     and private openRaw context state node file =
         match OpenTests.negativeText node.Effective, node.Settings with
         | ValueSome text, _ ->
-            Error { Why = Rule.refuse context (Rule.opening 10) node.Name text; Left = state }
+            Rule.refuse context (Rule.opening 10) node.Name text |> Refused.by state
         | ValueNone, Settings.Raw(offset, size) ->
             let window = offset <> 0L || size.IsSome
             let role = if window then Role.Data else Role.Filtered
@@ -308,15 +308,13 @@ module Open =
             ])
 
             match Image.headerText context seen node.Writable, childOf "data-file" spec with
-            | ValueSome text, _ -> Error { Why = refuse (Image.headerRule text) text; Left = state }
+            | ValueSome text, _ -> refuse (Image.headerRule text) text |> Refused.by state
             | ValueNone, ValueNone when external ->
-                Error {
-                    Why = refuse (Rule.opening 11) "'data-file' is required for this image"
-                    Left = state
-                }
+                refuse (Rule.opening 11) "'data-file' is required for this image"
+                |> Refused.by state
             | ValueNone, data ->
                 let node = { state.Nodes[node.Id] with Settings = Settings.Qcow2(Image.hold seen) }
-                let state = { state with Nodes = state.Nodes.Add(node.Id, node) }
+                let state = Graph.putNode node state
 
                 match data with
                 | ValueNone -> Ok state
@@ -334,15 +332,9 @@ module Open =
         match opened with
         | Error refused -> Error refused
         | Ok state when not external ->
-            Error {
-                Why =
-                    Rule.refuse
-                        context
-                        (Rule.opening 24)
-                        node.Name
-                        "'data-file' can only be set for images with an external data file"
-                Left = state
-            }
+            "'data-file' can only be set for images with an external data file"
+            |> Rule.refuse context (Rule.opening 24) node.Name
+            |> Refused.by state
         | Ok state ->
             match Graph.childNamed state state.Nodes[node.Id] "file" with
             | ValueNone -> Ok state
@@ -352,7 +344,7 @@ module Open =
 
                 match Refresh.run context changed [ node.Id ] with
                 | Ok state -> Ok state
-                | Error why -> Error { Why = why; Left = state }
+                | Error why -> Refused.by state why
 
     /// The backing child: given, null, or named by the header (BLK-OPEN-012).
     and private openBacking context (state: State) id (spec: Spec) images =
@@ -421,17 +413,11 @@ module Open =
 
         // validation: schema, then the root's name
         match Schema.checkAdd context options with
-        | Error why -> Error { Why = why; Left = state }
+        | Error why -> Refused.by state why
         | Ok spec when not (Options.has "node-name" spec.Own) ->
-            Error {
-                Why =
-                    Rule.refuse
-                        context
-                        (Rule.opening 2)
-                        ""
-                        "'node-name' must be specified for the root node"
-                Left = state
-            }
+            "'node-name' must be specified for the root node"
+            |> Rule.refuse context (Rule.opening 2) ""
+            |> Refused.by state
         | Ok spec ->
             // effect: the node with everything inline below it
             match openNode context state spec ValueNone 0 with

@@ -128,23 +128,14 @@ module Oracle =
 
         under [] []
 
-    let private context profile world touched steps = {
-        Profile = profile
-        World = world
-        Touched = touched
-        Steps = steps
-        Answers = []
-        Asked = ResizeArray(0)
-    }
-
     /// Lengths of nodes in bytes, where not only the host knows them (BLK-DATA-011).
     let length (profile: Profile) (world: World) : State -> int -> int64 voption =
-        let context = context profile world [||] ValueNone
+        let context = Context.noting profile world [||] ValueNone
         fun state id -> Image.length context state id
 
     /// Every outcome the profile allows; one where it leaves nothing open.
     let step (profile: Profile) (world: World) (state: State) (command: Command) : Outcome list =
-        outcomes (context profile world [||] ValueNone) state command
+        outcomes (Context.noting profile world [||] ValueNone) state command
 
     /// The same, with the bit of every requirement exercised set in `touched`, which has a word
     /// of 64 for each of `Rule.subjects`. The refusing one is in the outcome.
@@ -155,7 +146,7 @@ module Oracle =
         (state: State)
         (command: Command)
         : Outcome list =
-        outcomes (context profile world touched ValueNone) state command
+        outcomes (Context.noting profile world touched ValueNone) state command
 
     /// The same, with the derivation added to `steps`.
     let stepExplaining
@@ -166,4 +157,4 @@ module Oracle =
         (command: Command)
         : Outcome list =
         let touched = Array.zeroCreate Rule.subjects.Length
-        outcomes (context profile world touched (ValueSome steps)) state command
+        outcomes (Context.noting profile world touched (ValueSome steps)) state command

@@ -129,11 +129,7 @@ module Refresh =
                         state
                     else
                         let meanwhile = Settings.File { hold with MeanwhileBits = bits }
-
-                        {
-                            state with
-                                Nodes = state.Nodes.Add(node.Id, { node with Settings = meanwhile })
-                        }
+                        Graph.putNode { node with Settings = meanwhile } state
 
                 Ok { State = state; Files = [ struct (node.Id, Files.committed next pair) ] }
 
@@ -216,8 +212,7 @@ module Refresh =
         let settle (state: State) (struct (id, hold)) =
             match state.Nodes.TryGetValue id with
             | true, node when node.Settings <> Settings.File hold ->
-                let node = { node with Settings = Settings.File hold }
-                { state with Nodes = state.Nodes.Add(id, node) }
+                Graph.putNode { node with Settings = Settings.File hold } state
             | _ -> state
 
         List.fold settle prepared.State prepared.Files

@@ -275,7 +275,7 @@ module Reopen =
     /// Reopens the nodes that are asked for, in this order.
     let run (context: Context) (state: State) (asked: (int * Ask) list) : Result<State, Refused> =
         match ReopenQueue.build context state asked with
-        | Error why -> Error { Why = why; Left = state }
+        | Error why -> Refused.by state why
         | Ok queue ->
             let rec prepareAll progress queue =
                 match queue with
@@ -295,6 +295,6 @@ module Reopen =
 
         // validation: schema and names of the whole list
         match ReopenQueue.ofList context state list with
-        | Error why -> Error { Why = why; Left = state }
+        | Error why -> Refused.by state why
         // effect and result
         | Ok asked -> run context state asked

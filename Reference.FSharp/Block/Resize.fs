@@ -3,18 +3,10 @@ namespace Ashlar.Reference.Block
 
 /// Resizing.
 module Resize =
-    /// Largest length of a node: what QEMU can address, in whole clusters of any size.
-    let lengthBytesMax = 9223372035781033984L
-
     /// Largest first-level table of a qcow2 image: 2^25 bytes (BLK-SIZE-007).
     let private l1TableBits = 25
 
     let private sector = 512L
-
-    let private withInode id inode (world: World) = {
-        world with
-            Inodes = world.Inodes.Add(id, inode)
-    }
 
     /// A host file (BLK-SIZE-004).
     let private file (world: World) id size =
@@ -33,7 +25,7 @@ module Resize =
               }
             | _ -> { inode with Format = Format.Garbage }
 
-        withInode id resized world
+        World.withInode id resized world
 
     /// Where a longer backing would show through the new bytes (BLK-SIZE-005): the image's own
     /// zeroes go there, and the bytes before the old end stay.
@@ -73,7 +65,7 @@ module Resize =
                     else
                         inode.Allocated
 
-                Ok(withInode id { inode with Allocated = owned } before.World)
+                Ok(World.withInode id { inode with Allocated = owned } before.World)
         | _ -> Ok world
 
     /// A qcow2 node (BLK-SIZE-003 to BLK-SIZE-007).
@@ -107,22 +99,21 @@ module Resize =
                         Allocated = Content.within 0L kept inode.Allocated
                 }
 
-                Ok(withInode id resized world)
+                Ok(World.withInode id resized world)
 
     /// Truncates a node, then remembers its length where the profile does (BLK-SIZE-003).
     let rec private truncate (context: Context) (state: State) id (size: int64) =
         let node = state.Nodes[id]
         Rule.touch context (Rule.size 3)
         let refuse text = Error(struct (Rule.size 3, text))
-        let ask child size = truncate context state child size
 
-        let child name =
-            match Graph.childNamed state node name with
-            | ValueSome edge -> edge.Child
-            | ValueNone -> id
+        let ask size =
+            match Graph.primary state node with
+            | ValueSome edge -> truncate context state edge.Child size
+            | ValueNone -> refuse "Image format driver does not support resize"
 
-        if size > lengthBytesMax then
-            refuse $"offset({size}) exceeds maximum({lengthBytesMax})"
+        if size > OpenTests.lengthBytesMax then
+            refuse $"offset({size}) exceeds maximum({OpenTests.lengthBytesMax})"
         elif not node.Writable then
             refuse "Image is read-only"
         else
@@ -138,10 +129,10 @@ module Resize =
                 if System.Int64.MaxValue - size < offset then
                     refuse "Disk size too large for the chosen offset"
                 else
-                    ask (child "file") (size + offset)
+                    ask (size + offset)
             | Settings.Throttle _
-            | Settings.CopyOnRead -> ask (child "file") size
-            | Settings.Blkdebug _ -> ask (child "image") size
+            | Settings.CopyOnRead
+            | Settings.Blkdebug _ -> ask size
             | Settings.File hold ->
                 Rule.touch context (Rule.size 4)
                 Ok(file context.World hold.Inode size)
@@ -154,7 +145,7 @@ module Resize =
                 | _, found when Rule.choose context ->
                     match found with
                     | Some inode ->
-                        Ok(withInode hold.Inode { inode with SizeBytes = size } context.World)
+                        Ok(World.withInode hold.Inode { inode with SizeBytes = size } context.World)
                     | None -> Ok context.World
                 | _ -> refuse "*"
 
@@ -166,8 +157,8 @@ module Resize =
             match node.Settings with
             | Settings.Raw _
             | Settings.Throttle _
-            | Settings.CopyOnRead -> Graph.childNamed state node "file"
-            | Settings.Blkdebug _ -> Graph.childNamed state node "image"
+            | Settings.CopyOnRead
+            | Settings.Blkdebug _ -> Graph.primary state node
             | _ -> ValueNone
 
         let state =
@@ -176,10 +167,7 @@ module Resize =
             | ValueNone -> state
 
         match Image.measure context state node with
-        | ValueSome bytes -> {
-            state with
-                Nodes = state.Nodes.Add(id, { state.Nodes[id] with KnownBytes = bytes })
-          }
+        | ValueSome bytes -> Graph.putNode { state.Nodes[id] with KnownBytes = bytes } state
         | ValueNone -> state
 
     /// What block_resize tests before anything is attached (BLK-SIZE-001).

@@ -28,6 +28,18 @@ type Context = {
     Asked: ResizeArray<bool>
 }
 
+/// Makers of contexts.
+module Context =
+    /// A context at the start of a command; nobody asks when there is nothing to note it in.
+    let noting (profile: Profile) (world: World) touched steps : Context = {
+        Profile = profile
+        World = world
+        Touched = touched
+        Steps = steps
+        Answers = []
+        Asked = ResizeArray(0)
+    }
+
 /// Names of requirements and the noting of what they did.
 module Rule =
     /// The subjects of the requirements, in the order of their numbers.

@@ -6,6 +6,11 @@ namespace Ashlar.Reference.Block
 /// QEMU may leave traces of what it undid (DD-LIST-ORDER, DD-STALE-PERMS).
 type Refused = { Why: Refusal; Left: State }
 
+/// Makers of such ends.
+module Refused =
+    /// The end of a command that leaves the state as it is here.
+    let by (state: State) (why: Refusal) : Result<'a, Refused> = Error { Why = why; Left = state }
+
 /// The building blocks of every command.
 module Transaction =
     /// Longest path of nodes (BLK-OPEN-018): it bounds every walk.

@@ -129,6 +129,12 @@ module World =
         Allocated = []
     }
 
+    /// The world with an inode replaced.
+    let withInode (id: int) (inode: Inode) (world: World) : World = {
+        world with
+            Inodes = world.Inodes.Add(id, inode)
+    }
+
     /// The bit of a lock byte in `Inode.ForeignLocks`; 0 for a byte outside QEMU's layout.
     let lockBit (lockByte: int) : int =
         if lockByte >= 100 && lockByte <= 103 then

@@ -89,7 +89,10 @@ let private steps =
         everyStep "BLK-OPEN-001 has a QMP form that gives it back" 200 Profile.ashlar (fun taken ->
             match taken.Command with
             | Move _
-            | Request _ -> ()
+            | Request _
+            | BackendAttach _
+            | BackendSet _
+            | BackendDetach _ -> ()
             | command ->
                 match Command.toQmp command ||> Command.ofQmp with
                 | Ok same -> Expect.isTrue (same = command) (shown command)
