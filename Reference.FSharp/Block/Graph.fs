@@ -104,7 +104,8 @@ type Node = {
     /// Edges of parents, by id, newest first.
     Parents: int list
     Settings: Settings
-    /// Length when it was last asked for, for profiles that remember it (qemu-7.2).
+    /// Length when it was last asked for, for profiles that remember it (qemu-7.2);
+    /// `Graph.lostBytes` when the model lost sight of it, `Graph.askedBytes` elsewhere.
     KnownBytes: int64
 }
 
@@ -163,6 +164,12 @@ module Graph =
         NextBackend = 0
         NextName = 0
     }
+
+    /// Of a node that asks for its length whenever somebody wants it.
+    let askedBytes = -1L
+
+    /// Of a node that remembers a length which only the host knows.
+    let lostBytes = -2L
 
     /// Every driver.
     let drivers = [|

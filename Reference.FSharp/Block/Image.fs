@@ -50,8 +50,8 @@ module Image =
         match node.Driver with
         | Driver.Raw
         | Driver.CopyOnRead -> measure context state node
-        | _ when context.Profile.RemembersLength && node.KnownBytes >= 0L ->
-            ValueSome node.KnownBytes
+        | _ when node.KnownBytes >= 0L -> ValueSome node.KnownBytes
+        | _ when node.KnownBytes = Graph.lostBytes -> ValueNone
         | _ -> measure context state node
 
     /// The same, asked anew.
@@ -86,6 +86,8 @@ module Image =
         | Settings.Raw(offset, size) ->
             match ofChild (Graph.primary state node), size with
             | ValueSome whole, ValueSome size -> ValueSome(min size (max 0L (whole - offset)))
+            | ValueSome whole, ValueNone when context.Profile.RemembersLength ->
+                ValueSome(upwards (max 0L (whole - offset)))
             | ValueSome whole, ValueNone -> ValueSome(max 0L (whole - offset))
             | ValueNone, _ -> ValueNone
         | _ -> ofChild (Graph.primary state node)

@@ -135,7 +135,7 @@ module LegacyOpen =
         Children = []
         Parents = []
         Settings = Settings.Qcow2(Image.hold Seen.NoImage)
-        KnownBytes = -1L
+        KnownBytes = Graph.askedBytes
     }
 
     /// The driver's settings as far as options alone decide them.

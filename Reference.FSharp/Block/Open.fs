@@ -103,7 +103,7 @@ module Open =
             Children = []
             Parents = []
             Settings = OpenTests.settings spec effective
-            KnownBytes = -1L
+            KnownBytes = Graph.askedBytes
         }
 
         {
@@ -135,9 +135,9 @@ module Open =
 
         let bytes =
             if context.Profile.RemembersLength then
-                Image.measure context state node |> ValueOption.defaultValue -1L
+                Image.measure context state node |> ValueOption.defaultValue Graph.lostBytes
             else
-                -1L
+                Graph.askedBytes
 
         Graph.putNode { node with KnownBytes = bytes } state
 

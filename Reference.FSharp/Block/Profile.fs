@@ -84,7 +84,8 @@ type Profile = {
     ProbesBacking: bool
     /// BLK-OPEN-012: the name in the header goes into the options of an inline backing child.
     ForcesHeaderName: bool
-    /// BLK-OPEN-021: qcow2 images with features that ashlar refuses are used.
+    /// BLK-OPEN-021, BLK-OPEN-017: what ashlar refuses because it is not there yet is used:
+    /// features of qcow2, direct I/O, engines.
     UsesFeatures: bool
     /// BLK-GRAPH-003: generated names are counted; otherwise they are equal after renaming.
     CountedNames: bool
@@ -241,7 +242,7 @@ module Profile =
         "DD-FEATURES",
         "BLK-OPEN-021",
         [],
-        "Images with features that ashlar refuses are used, and dirty ones repaired."
+        "What ashlar does not have yet is used: features of qcow2, direct I/O, engines."
 
         (fun p -> p.UsesFeatures && p.Texts = Texts.Qemu72),
         "DD-DATA-FILE",

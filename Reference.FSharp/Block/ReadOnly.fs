@@ -147,4 +147,4 @@ module ReadOnly =
                 match Files.openPath context.World path false with
                 | Ok inode -> Ok(struct (hold inode true false, false))
                 | Error errno -> refuse (Rule.file 3) errno
-            | Error errno -> refuse (Rule.file 3) errno
+            | Error errno -> Error(Files.refuseOpen context (Rule.file 3) name path wanted errno)

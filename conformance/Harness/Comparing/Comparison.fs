@@ -23,8 +23,6 @@ type ComparisonMode = {
     ListOrder: bool
     /// Names that the block layer made up itself; without them a node is known by its place.
     GeneratedNames: bool
-    /// Lengths to the byte; without it they are compared in whole sectors of 512, rounded up.
-    ByteLengths: bool
     /// Modes of descriptors (BLK-FILE-001).
     Descriptors: bool
     /// Lock bytes (BLK-FILE-010).
@@ -40,20 +38,17 @@ module ComparisonMode =
         Texts = TextMode.Exact
         ListOrder = true
         GeneratedNames = true
-        ByteLengths = true
         Descriptors = true
         Locks = true
         Data = true
     }
 
-    /// What a QMP server shows: it draws names at random, counts
-    /// lengths in sectors and does not tell the order of its lists.
+    /// What a QMP server shows: it draws names at random and does not tell the order of its lists.
     let qmp = {
         full with
             Texts = TextMode.Renamed
             ListOrder = false
             GeneratedNames = false
-            ByteLengths = false
     }
 
 /// A part of an observation, for grouping disagreements.
@@ -134,20 +129,8 @@ module Comparison =
             else
                 n)
 
-    let private sectorBytes = 512L
-
-    let private wholeSectors (n: ObservedNode) =
-        if n.LengthBytes <= 0L then
-            n
-        else
-            {
-                n with
-                    LengthBytes = (n.LengthBytes + sectorBytes - 1L) / sectorBytes * sectorBytes
-            }
-
-    let private nodes (mode: ComparisonMode) (expected: Observation) (actual: Observation) =
-        let shown = if mode.ByteLengths then id else wholeSectors
-        let lines nodes = nodes |> List.map (shown >> nodeLine) |> String.concat "; "
+    let private nodes (expected: Observation) (actual: Observation) =
+        let lines nodes = nodes |> List.map nodeLine |> String.concat "; "
         differ Aspect.Nodes (lines expected.Nodes) (lines (knownLengths expected actual))
 
     let private edgesOf (o: Observation) =
@@ -232,7 +215,7 @@ module Comparison =
                 Places.placed expected, Places.placed actual
 
         answerDifferences mode expected.Answer actual.Answer
-        @ nodes mode expected actual
+        @ nodes expected actual
         @ edges mode expected actual
         @ backends mode expected actual
         @ exports expected actual

@@ -27,7 +27,7 @@ module Places =
                 |> List.map (fun edge ->
                     match edge.Holder with
                     | Holder.Node parent -> place parent + "." + edge.Name
-                    | Holder.Backend _ -> "." + edge.Name)
+                    | Holder.Backend _ -> nodes[name].Driver + "." + edge.Name)
                 |> List.sortWith (fun a b -> System.String.CompareOrdinal(a, b))
                 |> List.tryHead
                 |> Option.defaultValue name

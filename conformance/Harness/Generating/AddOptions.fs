@@ -112,11 +112,14 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
             "detect-zeroes", Value.Str(dice.Pick [| "off"; "on"; "unmap" |])
 
         if dice.Percent 5 then
+            let direct = dice.Percent 30
+
+            // Never empty: what QEMU makes of that is claimed nowhere.
             "cache",
             Value.Dict [
-                if dice.Percent 30 then
+                if direct then
                     "direct", (if dice.Percent 30 then on else off)
-                if dice.Percent 60 then
+                if not direct || dice.Percent 60 then
                     "no-flush", (if dice.Percent 60 then on else off)
             ]
 

@@ -146,6 +146,15 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | Some node when sight.IsBelowImage node -> "nx"
         | _ -> name
 
+    /// Where QEMU is asked, only what its profile claims something about.
+    let rec claimed (draw: unit -> Value list) =
+        let options = draw ()
+
+        if not surroundings.OverQmp || List.forall Spoil.isClaimed options then
+            options
+        else
+            claimed draw
+
     let snapshot () =
         let isOverlay (node: Node) =
             node.Driver = Driver.Qcow2
@@ -155,13 +164,13 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         match sight.Nodes |> Seq.tryFind isOverlay with
         | Some overlay when dice.Percent 85 -> BlockdevSnapshot(snapshotted (), overlay.Name)
         | _ when dice.Percent 10 -> BlockdevSnapshot(snapshotted (), anyName ())
-        | _ -> BlockdevAdd(Value.Dict(overlayOptions ()))
+        | _ -> BlockdevAdd(claimed (fun () -> [ Value.Dict(overlayOptions ()) ]) |> List.head)
 
     let make (kind: int) =
         match kind with
-        | 0 -> BlockdevAdd(Value.Dict(node ()))
+        | 0 -> BlockdevAdd(claimed (fun () -> [ Value.Dict(node ()) ]) |> List.head)
         | 1 -> delete ()
-        | 2 -> BlockdevReopen(reopen.List())
+        | 2 -> BlockdevReopen(claimed reopen.List)
         | 3 -> snapshot ()
         | 4 -> users.Resize()
         | 5 -> NbdServerStart

@@ -30,6 +30,25 @@ let rec private nest (levels: int) (inner: Value) : Value =
     else
         nest (levels - 1) (Value.Dict [ "driver", Value.Str "raw"; "file", inner ])
 
+/// How deep options nest that a profile without a limit is asked about.
+let private claimedLevels = 40
+
+/// Whether the profiles of QEMU claim anything about the options: nothing about an empty cache
+/// object, about names with a NUL, and about options that nest too deeply.
+let isClaimed (options: Value) : bool =
+    let rec walk level value =
+        match value with
+        | Value.Str text -> not (text.Contains '\000')
+        | Value.List items -> List.forall (walk level) items
+        | Value.Dict members ->
+            level < claimedLevels
+            && members
+               |> List.forall (fun (key, item) ->
+                   (key <> "cache" || item <> Value.Dict []) && walk (level + 1) item)
+        | _ -> true
+
+    walk 0 options
+
 /// The same options with one thing wrong.
 let rec options (dice: Dice) (members: (string * Value) list) : (string * Value) list =
     let index = dice.Below members.Length

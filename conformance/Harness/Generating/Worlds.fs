@@ -33,7 +33,7 @@ let private qcow2Sizes = [| mebibyte; mebibyte; 196_608L; 65_536L; 66_048L; 512L
 /// log2 of cluster sizes: small ones make tables long.
 let private clusterBits = [| 16; 16; 12; 9 |]
 
-let private images (dice: Dice) = [
+let private images (dice: Dice) (surroundings: Surroundings) = [
     let bits () = dice.Pick clusterBits
     let size () = dice.Pick qcow2Sizes
     qcow2 "q.qcow2" mebibyte None None (bits ())
@@ -47,8 +47,8 @@ let private images (dice: Dice) = [
             dice.Pick [|
                 "none.raw", Some "raw"
                 "a.raw", None
-                "a.raw", Some "vmdk"
-                "nbd:x", Some "raw"
+                "a.raw", Some(if surroundings.OverQmp then "nothing" else "vmdk")
+                (if surroundings.OverQmp then "none.raw" else "nbd:x"), Some "raw"
                 "t.qcow2", Some "qcow2"
                 "q.qcow2", Some "raw"
             |]
@@ -112,7 +112,7 @@ let make (dice: Dice) (profile: string) (surroundings: Surroundings) : Script =
             raw "c.raw" (dice.Pick rawSizes)
     ]
 
-    let files = disks @ images dice @ others dice surroundings
+    let files = disks @ images dice surroundings @ others dice surroundings
 
     {
         Script.empty with
