@@ -37,9 +37,10 @@ let private exponents (line: Line) : float list =
     |> List.pairwise
     |> List.map (fun ((n, ns), (n', ns')) -> log (ns' / ns) / log (float n' / float n))
 
-/// A sorted map of 1,000 is half as deep again as one of 100: a walk that looks each node up in it
-/// grows with the power 1.18. Anything quadratic that matters comes near 2.
-let private linearUpTo = 1.25
+/// A sorted map of 1,000 is half as deep again as one of 100, so a walk that looks each node up in
+/// it grows with the power 1.18; a thousand nodes also fit a cache less well than a hundred. With
+/// 1.4 two thirds of the cost at 1,000 would be quadratic.
+let private linearUpTo = 1.4
 
 /// Judged by the last exponent: at lengths before, what an operation costs besides the nodes shows.
 let private verdict (line: Line) : string =
