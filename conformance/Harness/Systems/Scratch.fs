@@ -10,6 +10,9 @@ open System.IO
 type Scratch private (directory: string, hold: FileStream) =
     static let lockName = "held"
 
+    static let onlyOwner =
+        UnixFileMode.UserRead ||| UnixFileMode.UserWrite ||| UnixFileMode.UserExecute
+
     /// Removes a tree; what another cleaner took first is no fault.
     static let remove (directory: string) =
         try
@@ -17,6 +20,12 @@ type Scratch private (directory: string, hold: FileStream) =
         with
         | :? IOException
         | :? UnauthorizedAccessException -> ()
+
+    /// Whether a process of the number that the directory's name begins with is alive: it may have
+    /// made the directory and not yet its lock.
+    static let hasLivingMaker (directory: string) =
+        let name = string (Path.GetFileName directory)
+        Directory.Exists("/proc/" + name.Substring(0, max 0 (name.IndexOf '-')))
 
     /// Whether the process that made the directory is gone: its lock can be had.
     static let isAbandoned (directory: string) =
@@ -39,16 +48,17 @@ type Scratch private (directory: string, hold: FileStream) =
 
     /// Removes what killed runs left behind.
     static member Clean() =
-        if Directory.Exists Scratch.Home then
-            for directory in Directory.GetDirectories Scratch.Home do
-                if isAbandoned directory then
-                    remove directory
+        let present =
+            try
+                Directory.GetDirectories Scratch.Home
+            with :? DirectoryNotFoundException -> [||]
+
+        for directory in present do
+            if not (hasLivingMaker directory) && isAbandoned directory then
+                remove directory
 
     /// Cleans up after others and makes a directory for this process.
     static member Open() : Scratch =
-        if not (Directory.Exists Scratch.Home) then
-            Libc.mkdir Scratch.Home
-
         Scratch.Clean()
         let mutable made: Scratch | null = null
         let mutable attempt = 0
@@ -58,17 +68,21 @@ type Scratch private (directory: string, hold: FileStream) =
             attempt <- attempt + 1
 
             if not (Directory.Exists directory) then
-                Libc.mkdir directory
+                try
+                    Directory.CreateDirectory(directory, onlyOwner) |> ignore
 
-                let hold =
-                    new FileStream(
-                        Path.Combine(directory, lockName),
-                        FileMode.CreateNew,
-                        FileAccess.ReadWrite,
-                        FileShare.None
-                    )
+                    let hold =
+                        new FileStream(
+                            Path.Combine(directory, lockName),
+                            FileMode.CreateNew,
+                            FileAccess.ReadWrite,
+                            FileShare.None
+                        )
 
-                made <- new Scratch(directory, hold)
+                    made <- new Scratch(directory, hold)
+                with :? DirectoryNotFoundException ->
+                    // Another run ended just now, the last one but this, and took the home along.
+                    ()
 
         nonNull made
 
