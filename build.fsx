@@ -180,6 +180,13 @@ let buildRelease () =
 let buildPlanted () =
     compile "conformance/Tests/Ashlar.Conformance.Tests.fsproj" "Planted" [ "--no-restore" ]
 
+let private plantedProgram = "conformance/Cli/bin/Planted/net10.0/ashlar-conform.dll"
+
+/// Builds the bench with the bugs in, where nothing is published from, and runs its hunt.
+let private hunt arguments =
+    compile "conformance/Cli/Ashlar.Conformance.Cli.fsproj" "Planted" [ "--no-restore" ]
+    run dotnet (plantedProgram :: "mutants" :: arguments)
+
 let conformProgram = "conformance/Cli/bin/Release/net10.0/ashlar-conform.dll"
 
 // ---- Tests, counted over every executable ----
@@ -320,13 +327,15 @@ let format _ =
     must dotnet [ "fantomas"; "." ]
     run dotnet [ "csharpier"; "format"; "." ]
 
+let mutants arguments =
+    buildRelease ()
+    hunt arguments
+
 /// Writes docs/tables from what the programs say of themselves.
 let tables _ =
     buildRelease ()
-    buildPlanted ()
-    Environment.SetEnvironmentVariable("ASHLAR_TABLES", Path.Combine(root, "docs/tables"))
-    runTests "Planted" [] |> ignore
-    run dotnet [ conformProgram; "tables"; "docs/tables" ]
+    let hunted = hunt [ "--table"; "docs/tables/planted-kills.md" ]
+    max hunted (run dotnet [ conformProgram; "tables"; "docs/tables" ])
 
 /// Resolves paket.dependencies anew. Some feeds do not tell a package's dependencies, so NuGet
 /// downloads the closure first and Paket resolves against that folder.
@@ -394,6 +403,7 @@ let targets = [
     "test", "every test, in the configurations Release and Planted", test
     "check", "formats and house rules, with the traceability of requirements", check
     "fuzz", "a long run from a fresh seed; --seconds N, --lane NAME, --seed N", fuzz
+    "mutants", "hunt every bug planted in the engine; --seed N, --steps N, --json FILE", mutants
     "bench", "the benchmarks, Fast against Reference; --filter GLOB", bench
     "publish", "put ashlar-conform under out/bin", publish
     "clean", "remove everything a build leaves", clean

@@ -136,27 +136,44 @@ let lanesOf (parsed: ParseResult) : (Lane * string option) list =
             let names = Lane.all |> List.map _.Name |> String.concat ", "
             misuse $"there is no lane '{name}'; there are {names}"
 
-/// The seed asked for, or the lane's own, or a fresh one that the report prints.
-let seedOf (parsed: ParseResult) (lane: Lane) : uint64 =
+/// The seed asked for, or that one.
+let seedOr (usual: uint64) (parsed: ParseResult) : uint64 =
     match text parsed seed with
     | Some digits ->
         match UInt64.TryParse digits with
         | true, seed -> seed
         | _ -> misuse $"--seed is a number from 0 to {UInt64.MaxValue}, not '{digits}'"
-    | None ->
-        match lane.Seed with
-        | Some seed -> seed
-        // Short enough to be typed again.
-        | None -> uint64 (Random.Shared.Next(1, 1_000_000_000))
+    | None -> usual
+
+/// The seed asked for, or the lane's own, or a fresh one that the report prints.
+let seedOf (parsed: ParseResult) (lane: Lane) : uint64 =
+    match lane.Seed with
+    | Some usual -> seedOr usual parsed
+    // Short enough to be typed again.
+    | None -> seedOr (uint64 (Random.Shared.Next(1, 1_000_000_000))) parsed
+
+/// The whole number from 1 on given for an option.
+let private positive (parsed: ParseResult) (option: Option<string>) (max: int64) : int64 option =
+    number parsed option
+    |> Option.map (fun n ->
+        if n >= 1L && n <= max then
+            n
+        else
+            misuse $"{option.Name} is from 1 to {max}, not {n}")
+
+/// The transitions asked for.
+let stepsOf (parsed: ParseResult) : int64 option = positive parsed steps Int64.MaxValue
 
 /// The budget asked for, or the lane's own.
 let budgetOf (parsed: ParseResult) (lane: Lane) : Budget =
-    match number parsed steps, number parsed seconds with
+    match stepsOf parsed, positive parsed seconds (int64 Int32.MaxValue) with
     | Some _, Some _ -> misuse "--steps and --seconds exclude each other"
-    | Some n, None when n > 0L -> Budget.Steps n
-    | None, Some s when s > 0L && s <= int64 Int32.MaxValue -> Budget.Seconds(int s)
+    | Some n, None -> Budget.Steps n
+    | None, Some s -> Budget.Seconds(int s)
     | None, None -> lane.Budget
-    | _ -> misuse "--steps and --seconds are at least 1"
 
 /// The script number asked for.
-let onlyOf (parsed: ParseResult) : int64 option = number parsed script
+let onlyOf (parsed: ParseResult) : int64 option =
+    match number parsed script with
+    | Some n when n < 0L -> misuse $"--script is a number from 0 on, not {n}"
+    | only -> only

@@ -96,6 +96,19 @@ let private tables () =
     command "tables" "Write the generated pages of docs/tables." [ directory ] (fun parsed ->
         Tables.write (given parsed directory))
 
+let private mutants () =
+    command
+        "mutants"
+        "Hunt every bug planted in the engine, one at a time."
+        (symbols [
+            Arguments.seed
+            Arguments.steps
+            Arguments.json
+            MutantsCommand.table
+            MutantsCommand.corpus
+        ])
+        MutantsCommand.run
+
 /// The commands, by name.
 let root () =
     let root = RootCommand "Checks a block layer against the Ashlar oracle."
@@ -112,6 +125,7 @@ let root () =
             RunCommand.coverage
         replayTrace ()
         command "list" "List lanes, profiles and planted bugs." [] (fun _ -> Tables.list ())
+        mutants ()
         tables ()
         command "about" "Say what this build is." [] (fun _ ->
             Console.WriteLine $"ashlar-conform ({Build.kind})"

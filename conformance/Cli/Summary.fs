@@ -123,9 +123,8 @@ let print (report: RunReport) : unit =
     | [] -> ()
     | missing -> Console.WriteLine("not exercised: " + String.Join(" ", missing))
 
-    match report.Planted with
-    | Some p -> Console.WriteLine $"planted bugs: {p.Killed} of {p.Total} killed"
-    | None -> ()
+    let planted = report.Planted
+    Console.WriteLine $"planted bugs: {planted.Killed} of {planted.Total} killed ({planted.From})"
 
     for f in report.Findings do
         finding 72 f

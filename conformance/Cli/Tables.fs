@@ -94,7 +94,7 @@ let private pages () = [
         "Planted bugs"
         [ note ]
         [ "bug"; "what it breaks" ]
-        (Mutants.all |> List.map (fun b -> [ code b.Name; b.Meaning ]))
+        (PlantedBugs.all |> List.map (fun b -> [ code b.Name; b.Meaning ]))
 ]
 
 /// Writes the pages.
@@ -130,5 +130,5 @@ let list () : int =
              let count = (Profile.declared p).Length
              p.Name, $"{engine}, {count} declared differences"))
 
-    section "planted bugs" (Mutants.all |> List.map (fun b -> b.Name, b.Meaning))
+    section "planted bugs" (PlantedBugs.all |> List.map (fun b -> b.Name, b.Meaning))
     0

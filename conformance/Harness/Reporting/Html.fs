@@ -22,9 +22,7 @@ let private cards (report: RunReport) (coverage: Coverage) =
         card (string (RunReport.disagreements report)) "disagreements"
         card $"{exercised} / {total}" "requirements exercised"
         card (string both) "accepted and refused"
-        match report.Planted with
-        | Some planted -> card $"{planted.Killed} / {planted.Total}" "planted bugs killed"
-        | None -> ()
+        card $"{report.Planted.Killed} / {report.Planted.Total}" "planted bugs killed, last hunt"
         "</div>"
     ]
 
@@ -140,6 +138,11 @@ let private finding (profile: Profile) (f: ReportedFinding) =
     let before = OracleView.observe d.WorldBefore d.StateBefore Answer.Done
     let unmarked _ = false
 
+    // Columns side by side must not wrap; the derivation's long lines must.
+    let lines = Findings.describe profile 64 d
+    let seen = lines |> List.takeWhile (fun line -> not (line.StartsWith "why "))
+    let why = List.skip seen.Length lines
+
     let after =
         match Findings.expected d with
         | Some expected -> [
@@ -155,7 +158,9 @@ let private finding (profile: Profile) (f: ReportedFinding) =
         drawing "before" unmarked before
         yield! after
         "</div><pre>"
-        escape (String.Join("\n", Findings.describe profile 64 d))
+        escape (String.Join("\n", seen))
+        "</pre><pre class=\"wrap\">"
+        escape (String.Join("\n", why))
         "</pre><details><summary>the script, shrunk</summary><pre>"
         escape (ScriptPrinter.print f.Shrunk)
         "</pre></details>"

@@ -4,9 +4,6 @@ namespace Ashlar.Conformance
 open System
 open Ashlar.Reference.Block
 
-/// How many planted bugs there are and how many were killed, once a Planted build has hunted them.
-type PlantedCount = { Total: int; Killed: int }
-
 /// One finding, ready to be shown.
 type ReportedFinding = {
     Found: Found
@@ -24,7 +21,7 @@ type RunReport = {
     Workers: int
     Results: PartResult list
     Findings: ReportedFinding list
-    Planted: PlantedCount option
+    Planted: PlantedCount
     /// Whether disagreements were what the lane was for.
     MustFail: bool
 }
@@ -106,15 +103,18 @@ module RunReport =
              | None -> Value.Null)
         ]
 
+    /// The member `plantedBugs` of a report, and of what `mutants` writes.
+    let plantedBugs (count: PlantedCount) : Value =
+        Value.Dict [
+            "total", int count.Total
+            "killed", int count.Killed
+            "from", Value.Str count.From
+        ]
+
     /// The report as one JSON document.
     let toJson (report: RunReport) : string =
         let coverage = coverage report
         let struct (total, exercised, both) = requirements coverage
-
-        let planted =
-            match report.Planted with
-            | Some p -> Value.Dict [ "total", int p.Total; "killed", int p.Killed ]
-            | None -> Value.Null
 
         Value.Dict [
             "profile", Value.Str report.Profile
@@ -133,7 +133,7 @@ module RunReport =
                 "exercised", int exercised
                 "acceptedAndRefused", int both
             ]
-            "plantedBugs", planted
+            "plantedBugs", plantedBugs report.Planted
             "findings", Value.List(report.Findings |> List.map finding)
         ]
         |> Json.render

@@ -74,5 +74,8 @@ svg { max-width: none; } svg text { font: 11px system-ui, sans-serif; fill: var(
 .graph .tip { fill: var(--soft); }
 .graph .edge.marked { stroke: var(--bad); stroke-width: 2.2; }
 .graph .l.marked { fill: var(--bad); font-weight: 600; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 14px; }
+.pair { display: grid; gap: 14px;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 500px), 1fr)); }
+.pair > div { min-width: 0; }
+pre.wrap { white-space: pre-wrap; overflow-wrap: anywhere; }
 """

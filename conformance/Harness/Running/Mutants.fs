@@ -2,29 +2,12 @@
 namespace Ashlar.Conformance
 
 open System
-open System.Reflection
+open System.IO
 open Ashlar.Block
+open Ashlar.Reference.Block
 
-/// A planted bug as the engine names it.
-type PlantedBug = { Name: string; Meaning: string }
-
-/// The list of them, and the hunt.
+/// The hunt.
 module Mutants =
-    let private meaningOf (bug: Bug) =
-        match typeof<Bug>.GetField(string bug) with
-        | null -> ""
-        | field ->
-            match field.GetCustomAttribute<PlantedBugAttribute>() with
-            | null -> ""
-            | attribute -> attribute.Meaning
-
-    /// Every planted bug the engine knows.
-    let all: PlantedBug list =
-        Enum.GetValues<Bug>()
-        |> Array.filter (fun bug -> bug <> Bug.None)
-        |> Array.map (fun bug -> { Name = string bug; Meaning = meaningOf bug })
-        |> List.ofArray
-
     /// The switch exists in a Planted build alone, so that no other can be built that uses it.
     let private active =
         match typeof<Planted>.GetProperty "Active" with
@@ -48,9 +31,9 @@ module Mutants =
         | Verdict.Agreed _ -> false
         | Verdict.Disagreed _ -> true
 
-    /// The bug on, and off again whatever happens.
-    let private withBug (bug: Bug) (work: unit -> 'a) : 'a =
-        switch bug
+    /// Does something with the bug on, and off again whatever happens.
+    let withBug (bug: PlantedBug) (work: unit -> 'a) : 'a =
+        switch (Enum.Parse<Bug> bug.Name)
 
         try
             work ()
@@ -61,7 +44,6 @@ module Mutants =
     /// within so many. A script that disagrees without the bug, too, says nothing of the bug. One
     /// hunt at a time: the switch is the process's.
     let hunt (part: Part) (stepsMax: int64) (bug: PlantedBug) : int64 option =
-        let planted = Enum.Parse<Bug> bug.Name
         use maker = part.Maker "mutants"
         let coverage = Coverage()
         let mutable found = None
@@ -69,7 +51,7 @@ module Mutants =
 
         while found.IsNone && coverage.Transitions < stepsMax do
             if
-                withBug planted (fun () -> disagrees part maker coverage number)
+                withBug bug (fun () -> disagrees part maker coverage number)
                 && not (disagrees part maker (Coverage()) number)
             then
                 found <- Some(coverage.Transitions + 1L)
@@ -80,10 +62,47 @@ module Mutants =
 
     /// The first of the named scripts that notices the bug and agrees without it.
     let huntIn (maker: SubjectMaker) (scripts: (string * Script) list) (bug: PlantedBug) =
-        let planted = Enum.Parse<Bug> bug.Name
         let disagrees script = (Plan.check maker script).IsSome
 
         scripts
         |> List.tryFind (fun (_, script) ->
-            withBug planted (fun () -> disagrees script) && not (disagrees script))
+            withBug bug (fun () -> disagrees script) && not (disagrees script))
         |> Option.map fst
+
+    /// The memory lane as a hunt goes through it.
+    let private memoryPart (seed: uint64) : Part =
+        Plan.parts None {
+            Lane = Lane.memory
+            PartName = None
+            Seed = seed
+            Budget = Lane.memory.Budget
+            Profile = Profile.ashlar
+            Workers = 1
+            Only = None
+        }
+        |> List.head
+
+    /// The scripts of a corpus that the engine is held to: what a lane meets once in a million
+    /// steps somebody has written down there.
+    let corpus (directory: string) : (string * Script) list =
+        Directory.GetFiles(directory, "*.script")
+        |> Array.sortWith (fun a b -> String.CompareOrdinal(a, b))
+        |> List.ofArray
+        |> List.choose (fun path ->
+            match ScriptParser.parse (File.ReadAllText path) with
+            | Ok script when script.Header.Profile = Profile.ashlar.Name ->
+                Some(string (Path.GetFileNameWithoutExtension path), script)
+            | _ -> None)
+
+    /// How the bug is noticed: by the memory lane within so many transitions, else by a script.
+    let kill (seed: uint64) (stepsMax: int64) scripts (bug: PlantedBug) : Kill =
+        let part = memoryPart seed
+
+        match hunt part stepsMax bug with
+        | Some steps -> Kill.InSteps steps
+        | None ->
+            use maker = part.Maker "corpus"
+
+            match huntIn maker scripts bug with
+            | Some name -> Kill.ByScript name
+            | None -> Kill.Survived

@@ -4,12 +4,19 @@ module Ashlar.Conformance.Tests.Tidy.Tables
 
 open System.IO
 open Expecto
+open Ashlar.Conformance
 open Ashlar.Conformance.Tests.Tidy.Repository
 
 /// A table: its file, and the names that it must have a row for.
 type private Table = { Path: string; Names: unit -> string list }
 
-let private tables: Table list = []
+let private bugs () = PlantedBugs.all |> List.map _.Name
+
+let private tables = [
+    { Path = "docs/tables/lanes.md"; Names = fun () -> Lane.all |> List.map _.Name }
+    { Path = "docs/tables/planted-bugs.md"; Names = bugs }
+    { Path = PlantedBugs.tablePath; Names = bugs }
+]
 
 /// A row begins with its name, in backquotes.
 let private missing table =
