@@ -21,7 +21,7 @@ type private Arrow = { From: string; Target: string; Name: string; Masks: string
 
 let private boxWidth = 148.0
 let private boxHeight = 40.0
-let private gapX = 36.0
+let private gapX = 110.0
 let private gapY = 92.0
 let private margin = 14.0
 
@@ -150,7 +150,7 @@ let private drawArrow
     let mark = if a.Marked then " marked" else ""
 
     // The label sits near the lower end, where arrows into different boxes are apart.
-    let lx, ly = sx + (ex - sx) * 0.62, sy + (ey - sy) * 0.62 + float slot * 13.0
+    let lx, ly = sx + (ex - sx) * 0.72, sy + (ey - sy) * 0.72 + float slot * 13.0
 
     into
         .Append(

@@ -76,6 +76,6 @@ svg { max-width: none; } svg text { font: 11px system-ui, sans-serif; fill: var(
 .graph .l.marked { fill: var(--bad); font-weight: 600; }
 .pair { display: grid; gap: 14px;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 500px), 1fr)); }
-.pair > div { min-width: 0; }
+.pair > div { min-width: 0; } .pair > div:first-child { grid-column: 1 / -1; }
 pre.wrap { white-space: pre-wrap; overflow-wrap: anywhere; }
 """
