@@ -48,8 +48,7 @@ module Reopen =
             | Error refusal -> Error(struct (refusal, progress))
             | Ok state when inherits ->
                 let node = { state.Nodes[child] with InheritsFrom = id }
-
-                Ok { progress with State = { state with Nodes = state.Nodes.Add(child, node) } }
+                Ok { progress with State = Graph.putNode node state }
             | Ok state -> Ok { progress with State = state }
 
     /// `backing` or `file` given as a reference or null (BLK-REOPEN-015).
@@ -59,15 +58,10 @@ module Reopen =
         let old = Graph.childNamed state node name
         let refuse rule text = Error(struct (Rule.refuse context rule node.Name text, progress))
 
-        let role =
+        let struct (role, present) =
             match old with
-            | ValueSome edge -> edge.Role
-            | ValueNone -> Role.Cow
-
-        let present =
-            match old with
-            | ValueSome edge -> edge.Child
-            | ValueNone -> -1
+            | ValueSome edge -> struct (edge.Role, edge.Child)
+            | ValueNone -> struct (Role.Cow, -1)
 
         let change child =
             match old with
@@ -171,7 +165,7 @@ module Reopen =
                 Settings = settings
         }
 
-        { state with Nodes = state.Nodes.Add(node.Id, node) }
+        Graph.putNode node state
 
     /// Holds of file nodes at the commit: a descriptor that was not replaced is forgotten (B1).
     let private forgetFlags (context: Context) (prepared: Prepared) (entries: Entry list) =
