@@ -97,7 +97,14 @@ let finding (width: int) (f: ReportedFinding) : unit =
     let profile = Script.profile f.Shrunk.Header |> Option.defaultValue f.Found.Profile
 
     Console.WriteLine()
-    Console.WriteLine("DISAGREEMENT: " + Disagreement.sentence f.ShrunkDisagreement)
+
+    let kind =
+        if (Disagreement.broken f.ShrunkDisagreement).IsSome then
+            "DEATH: "
+        else
+            "DISAGREEMENT: "
+
+    Console.WriteLine(kind + Disagreement.sentence f.ShrunkDisagreement)
     Console.WriteLine("replay: " + Runner.replayLine f.Found)
 
     match f.Path with
@@ -137,6 +144,10 @@ let print (report: RunReport) : unit =
         Console.WriteLine "no disagreement, but this lane must have one: the bench is blind"
     | n, true -> Console.WriteLine $"{n} disagreements, as this lane must have"
     | n, false -> Console.WriteLine $"{n} disagreements"
+
+    match RunReport.deaths report with
+    | 0 -> ()
+    | n -> Console.WriteLine $"{n} scripts ended the system under test: findings, no verdicts"
 
     for result in report.Results do
         Console.WriteLine(

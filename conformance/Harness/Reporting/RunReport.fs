@@ -65,6 +65,9 @@ module RunReport =
     let disagreements (report: RunReport) : int =
         report.Results |> List.sumBy (fun r -> r.Disagreements)
 
+    /// All deaths of a server under test.
+    let deaths (report: RunReport) : int = report.Results |> List.sumBy _.Deaths
+
     /// Whether the run ended as its lane should.
     let isGood (report: RunReport) : bool = (disagreements report > 0) = report.MustFail
 
@@ -83,6 +86,7 @@ module RunReport =
             "accepted", Value.Int result.Coverage.Accepted
             "refused", Value.Int result.Coverage.Refused
             "disagreements", int result.Disagreements
+            "deaths", int result.Deaths
         ]
 
     let private command (coverage: Coverage) (index: int) =

@@ -25,12 +25,19 @@ type Disagreement = {
 
 /// Disagreements told apart and told.
 module Disagreement =
+    /// How the system broke, where it gave no answer at all.
+    let broken (d: Disagreement) : string option =
+        match d.Actual.Answer with
+        | Answer.Broken reason -> Some reason
+        | _ -> None
+
     /// What kind of trouble it is: equal for disagreements that probably have one cause.
     let signature (d: Disagreement) : string =
         let command = CommandKind.names[CommandKind.indexOf d.Command]
 
         let trouble =
             match d.Differences, d.Violations, d.Expectation with
+            | _ when (broken d).IsSome -> Option.get (broken d)
             | first :: _, _, _ -> string first.Aspect
             | [], first :: _, _ -> first.Invariant
             | [], [], Some _ -> "Expectation"
@@ -38,6 +45,8 @@ module Disagreement =
 
         let requirement =
             match d.Allowed with
+            // A death has its own cause, whatever the oracle would have said.
+            | _ when (broken d).IsSome -> "Broken"
             | { Result = Error refusal } :: _ -> refusal.Requirement
             | _ -> "accepted"
 
@@ -48,6 +57,7 @@ module Disagreement =
         let command = CommandKind.names[CommandKind.indexOf d.Command]
 
         match d.Differences, d.Violations, d.Expectation with
+        | _ when (broken d).IsSome -> $"The system breaks at {command}: {(broken d).Value}."
         | first :: _, _, _ ->
             let what = (string first.Aspect).ToLowerInvariant()
             $"Oracle and engine disagree on {what} after {command}."

@@ -196,6 +196,7 @@ let run (progress: Progress) (part: Part) : PartResult * Counts =
         Elapsed = clock.Elapsed
         Coverage = coverage
         Disagreements = found.Total
+        Deaths = found.Deaths
         Found = found.Kept
     },
     {

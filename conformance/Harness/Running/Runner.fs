@@ -43,6 +43,8 @@ type PartResult = {
     Coverage: Coverage
     /// How many scripts disagreed.
     Disagreements: int
+    /// How many scripts ended the server under test: no verdict, but a finding.
+    Deaths: int
     /// One for each kind of disagreement, the script of the lowest number.
     Found: Found list
 }
@@ -74,11 +76,20 @@ type Progress() =
 type Catch(progress: Progress) =
     let kinds = Dictionary<string, Found>()
     let mutable total = 0
+    let mutable deaths = 0
 
-    /// Keeps or counts a disagreement.
+    /// A process of its own that ended gives no verdict; an engine that throws does.
+    let isDeath (item: Found) =
+        item.Sut = Sut.Qemu && (Disagreement.broken item.Disagreement).IsSome
+
+    /// Keeps or counts a disagreement, or a death.
     member _.Add(item: Found) =
         lock kinds (fun () ->
-            total <- total + 1
+            if isDeath item then
+                deaths <- deaths + 1
+            else
+                total <- total + 1
+
             progress.CountFound()
             let kind = Disagreement.signature item.Disagreement
 
@@ -90,6 +101,7 @@ type Catch(progress: Progress) =
                 progress.Stop <- true)
 
     member _.Total = total
+    member _.Deaths = deaths
     member _.Kept = kinds.Values |> Seq.sortBy _.Number |> List.ofSeq
 
 /// Running.
@@ -258,6 +270,7 @@ module Runner =
             Elapsed = clock.Elapsed
             Coverage = coverage
             Disagreements = found.Total
+            Deaths = found.Deaths
             Found = found.Kept
         }
 
