@@ -75,13 +75,14 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
         elif dice.Percent 2 then
             ValueSome(dice.Pick swarm.Names)
         else
-            let mutable name = dice.Pick swarm.Names
+            let start = dice.Below swarm.Names.Length
             let mutable tries = 0
+            let mutable name = swarm.Names[start]
             let isTaken () = sight.HasNode name || given.Contains name
 
-            while tries < 8 && isTaken () do
-                name <- dice.Pick swarm.Names
+            while tries < swarm.Names.Length && isTaken () do
                 tries <- tries + 1
+                name <- swarm.Names[(start + tries) % swarm.Names.Length]
 
             if isTaken () && canGoWithout then
                 ValueNone
@@ -160,14 +161,13 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
         if sight.Nodes.Count = 0 || dice.Percent 2 then
             "nx"
         else
-            let mutable node = sight.Nodes[dice.Below sight.Nodes.Count]
-            let mutable tries = 0
-
             let fits (node: Node) = wanted <> Wanted.Image || sight.IsOnBareImage node
+            let start = dice.Below sight.Nodes.Count
 
-            while tries < 6 && not (fits node) do
-                node <- sight.Nodes[dice.Below sight.Nodes.Count]
-                tries <- tries + 1
+            let node =
+                match sight.FindFrom(start, fits) with
+                | ValueSome node -> node
+                | ValueNone -> sight.Nodes[start]
 
             // Most nodes that do not fit are refused, which is worth seeing; an image in an image
             // or behind a window is out of the model.
@@ -190,7 +190,9 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
         elif wanted = Wanted.Image then
             if dice.Percent 75 then "file" else dice.Pick imageDrivers
         else
-            Swarm.drivers[dice.Weighted swarm.Drivers]
+            match Swarm.drivers[dice.Weighted swarm.Drivers] with
+            | "nbd" when script.Exports.IsEmpty && dice.Percent 92 -> "null-co"
+            | driver -> driver
 
     /// A whole options object.
     member this.Node(wanted: Wanted, depth: int) : (string * Value) list =
@@ -199,13 +201,40 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
 
         let driver = driverFor wanted depth
         let common = common (depth > 0)
-        ("driver", Value.Str driver) :: this.Own(driver, wanted, depth) @ common
+        let own = this.Own(driver, wanted, depth)
+
+        // Nobody writes through a node that is read-only, so what stands on it mostly is, too.
+        let isOnReadOnly =
+            own
+            |> List.exists (fun (key, value) ->
+                match key, value with
+                | ("file" | "image"), Value.Str name ->
+                    match Graph.byName sight.State name with
+                    | Some node -> not node.Writable && not node.AutoReadOnly
+                    | None -> false
+                | ("file" | "image"), Value.Dict members ->
+                    Value.find "read-only" members = ValueSome on
+                    && (Value.find "auto-read-only" members).IsNone
+                | _ -> false)
+
+        let common =
+            if isOnReadOnly && dice.Percent 75 then
+                ("read-only", on) :: List.filter (fun (key, _) -> key <> "read-only") common
+            else
+                common
+
+        ("driver", Value.Str driver) :: own @ common
 
     /// A child: an object or a name.
     member this.Child(wanted: Wanted, depth: int) : Value =
-        let inlined = sight.Nodes.Count = 0 || dice.Percent swarm.InlinePercent
+        // An image is seldom there already.
+        let lacks =
+            sight.Nodes.Count = 0
+            || (wanted = Wanted.Image
+                && dice.Percent 85
+                && sight.FindFrom(0, sight.IsOnBareImage).IsNone)
 
-        if inlined && depth < 8 then
+        if depth < 8 && (lacks || dice.Percent swarm.InlinePercent) then
             Value.Dict(this.Node(wanted, depth + 1))
         else
             Value.Str(reference wanted)

@@ -20,7 +20,7 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
     let sight = Sight script
     let add = AddOptions(dice, swarm, script, sight)
     let reopen = ReopenOptions(dice, swarm, sight, add)
-    let users = Users(dice, add, sight)
+    let users = Users(dice, swarm, add, sight)
     let plan = Queue<unit -> Command>()
 
     /// The files that move; what a host does when a file shall replace a directory is not modelled.
@@ -72,6 +72,17 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | 10 -> Move.Rename("x.raw", dice.Pick paths)
         | _ -> Move.Unlink(path ())
 
+    let imagePath () =
+        let names =
+            script.Files
+            |> List.filter (fun f ->
+                match f.Format with
+                | Format.Qcow2 _ -> true
+                | _ -> false)
+            |> List.map _.Name
+
+        dice.Pick(Array.ofList names)
+
     /// A qcow2 node that could be a snapshot's overlay.
     let overlayOptions () =
         add.Node(Wanted.Anything, 0)
@@ -79,26 +90,55 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         |> List.append [
             "driver", Value.Str "qcow2"
             "backing", Value.Null
-            "file", add.Child(Wanted.Image, 0)
+            "file",
+            if dice.Percent 40 then
+                add.Child(Wanted.Image, 0)
+            else
+                Value.Dict [ "driver", Value.Str "file"; "filename", Value.Str(imagePath ()) ]
         ]
 
     let exportIds = [| "e0"; "e1"; "e2" |]
     let exportNames = [| "x0"; "x1" |]
+
+    let find holds = sight.FindFrom(dice.Below sight.Nodes.Count, holds)
+
+    let isFree taken candidate = not (List.exists (taken candidate) sight.State.Exports)
+
+    /// Of a table, what no export has yet, if there is such a thing.
+    let unusedBy (taken: string -> Export -> bool) (table: string[]) =
+        match table |> Array.filter (isFree taken) with
+        | [||] -> dice.Pick table
+        | free when dice.Percent 90 -> dice.Pick free
+        | _ -> dice.Pick table
 
     let exportAdd () =
         let id =
             if dice.Percent 3 then
                 dice.Pick [| "9!"; ""; "a b" |]
             else
-                dice.Pick exportIds
+                unusedBy (fun id export -> export.Id = id) exportIds
+
+        // An export needs a node whose other users let it keep its length.
+        let fits (node: Node) =
+            let struct (used, allowed) = sight.Asked(node, -1)
+            Perm.meets allowed Perm.CR && not (Perm.meets used Perm.RZ)
+
+        let found = if dice.Percent 80 then find fits else ValueNone
+
+        let struct (node, mayWrite) =
+            match found with
+            | ValueSome node ->
+                let struct (_, allowed) = sight.Asked(node, -1)
+                struct (node.Name, node.Writable && Perm.meets allowed Perm.W)
+            | ValueNone -> struct (anyName (), true)
 
         let name =
             if dice.Percent 50 then
                 None
             else
-                Some(dice.Pick exportNames)
+                Some(unusedBy (fun name export -> export.Name = name) exportNames)
 
-        BlockExportAdd(id, anyName (), name, dice.Percent 50)
+        BlockExportAdd(id, node, name, dice.Percent(if mayWrite then 50 else 8))
 
     let exportDel () =
         match sight.State.Exports with
@@ -138,13 +178,39 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
 
         QemuIoReopen(anyName (), arguments)
 
-    /// A node that an overlay can be put on.
-    let snapshotted () =
-        let name = anyName ()
+    /// Whether a node can be reached from another.
+    let rec isBelow (depth: int) (low: Node) (high: Node) =
+        low.Id = high.Id
+        || (depth < 64
+            && high.Children
+               |> List.exists (fun id ->
+                   isBelow (depth + 1) low sight.State.Nodes[sight.State.Edges[id].Child]))
 
-        match Graph.byName sight.State name with
-        | Some node when sight.IsBelowImage node -> "nx"
-        | _ -> name
+    /// A node that an overlay can be put on: its parents move to the overlay, so it stands neither
+    /// below it nor under another image.
+    let snapshotted (overlay: Node) =
+        let isBacking (node: Node) =
+            node.Parents |> List.exists (fun id -> Role.has Role.Cow sight.State.Edges[id].Role)
+
+        let mayStand (node: Node) = not (sight.IsBelowImage node)
+
+        let fits (node: Node) =
+            mayStand node && not (isBacking node) && not (isBelow 0 node overlay)
+
+        match (if dice.Percent 85 then find fits else ValueNone) with
+        | ValueSome node -> node.Name
+        | ValueNone ->
+            match find mayStand with
+            | ValueSome node -> node.Name
+            | ValueNone -> "nx"
+
+    let isOverlay (node: Node) =
+        node.Driver = Driver.Qcow2
+        && node.Parents.IsEmpty
+        && (Graph.childNamed sight.State node "backing").IsNone
+
+    // Whether an overlay was just made for a snapshot.
+    let mutable isPrepared = false
 
     /// Where QEMU is asked, only what its profile claims something about.
     let rec claimed (draw: unit -> Value list) =
@@ -156,15 +222,17 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
             claimed draw
 
     let snapshot () =
-        let isOverlay (node: Node) =
-            node.Driver = Driver.Qcow2
-            && node.Parents.IsEmpty
-            && (Graph.childNamed sight.State node "backing").IsNone
+        isPrepared <- false
 
-        match sight.Nodes |> Seq.tryFind isOverlay with
-        | Some overlay when dice.Percent 85 -> BlockdevSnapshot(snapshotted (), overlay.Name)
-        | _ when dice.Percent 10 -> BlockdevSnapshot(snapshotted (), anyName ())
-        | _ -> BlockdevAdd(claimed (fun () -> [ Value.Dict(overlayOptions ()) ]) |> List.head)
+        match find isOverlay with
+        | ValueSome overlay when dice.Percent 90 ->
+            BlockdevSnapshot(snapshotted overlay, overlay.Name)
+        | _ when sight.Nodes.Count > 0 && dice.Percent 4 ->
+            let overlay = sight.Nodes[dice.Below sight.Nodes.Count]
+            BlockdevSnapshot(snapshotted overlay, overlay.Name)
+        | _ ->
+            isPrepared <- true
+            BlockdevAdd(claimed (fun () -> [ Value.Dict(overlayOptions ()) ]) |> List.head)
 
     let make (kind: int) =
         match kind with
@@ -212,8 +280,11 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
     let single () =
         let kind = dice.Weighted swarm.Commands
 
+        // Commands of another era are refused by name (BLK-OPEN-031).
+        if dice.Below 400 = 0 && not surroundings.OverQmp then
+            make (if surroundings.Legacy then 3 + dice.Below 2 else 16 + dice.Below 3)
         // A graph that has used up its names shrinks again, or its users change.
-        if kind = 0 && (sight.Nodes.Count >= nodesMany || namesUsedUp ()) && dice.Percent 90 then
+        elif kind = 0 && (sight.Nodes.Count >= nodesMany || namesUsedUp ()) && dice.Percent 90 then
             make (
                 dice.Pick(
                     if surroundings.OverQmp then
@@ -251,17 +322,66 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
                 Request(name, Request.Flush)
         | _ -> command
 
-    let next () =
-        if plan.Count > 0 && dice.Percent 85 then
-            followed (plan.Dequeue () ())
-        else
-            if plan.Count = 0 && not surroundings.Legacy && dice.Percent swarm.StoryPercent then
-                let scene: Stories.Scene = { Dice = dice; Add = add; Script = script }
+    let scene: Stories.Scene = { Dice = dice; Add = add; Script = script; Sight = sight }
 
-                for part in Stories.draw scene do
+    let begins () =
+        let share =
+            if step > 1 || surroundings.OverQmp then swarm.StoryPercent
+            elif swarm.IsDataHeavy then 80
+            else 25
+
+        plan.Count = 0 && not surroundings.Legacy && dice.Percent share
+
+    // A command that waits for the one that makes room for it.
+    let mutable ahead: Command voption = ValueNone
+
+    /// Whether what a story's step speaks of is still there.
+    let isGrounded (command: Command) =
+        match command with
+        | BackendAttach(_, node, _, _) -> sight.HasNode node
+        | BackendSet(name, _, _)
+        | BackendDetach name
+        | Request(name, _) -> sight.HasBackend name
+        | _ -> true
+
+    /// A story's next step. When an earlier one was refused the rest is seldom told.
+    let told () =
+        let command = followed (plan.Dequeue () ())
+
+        match command with
+        | BackendAttach(name, _, _, _) when sight.HasBackend name && dice.Percent 90 ->
+            ahead <- ValueSome command
+            BackendDetach name
+        | _ when isGrounded command || dice.Percent 4 -> command
+        | _ ->
+            plan.Clear()
+            single ()
+
+    let next () =
+        match ahead with
+        | ValueSome command ->
+            ahead <- ValueNone
+            command
+        | ValueNone ->
+            if begins () then
+                let draw = if swarm.IsDataHeavy then DataStories.draw else Stories.draw
+
+                for part in draw scene do
                     plan.Enqueue part
 
-            single ()
+            if plan.Count > 0 && dice.Percent 85 then
+                told ()
+            elif isPrepared && dice.Percent 85 then
+                snapshot ()
+            elif
+                users.IsUnread
+                && not surroundings.OverQmp
+                && sight.Nodes.Count > 0
+                && dice.Percent(if swarm.IsDataHeavy then 70 else 25)
+            then
+                users.ReadBack()
+            else
+                single ()
 
     /// The world, and a header that says seed, profile and policy; no steps.
     member _.Script = script
@@ -272,4 +392,6 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         else
             step <- step + 1
             sight.Look(world, state)
-            ValueSome(next ())
+            let command = next ()
+            users.Notice command
+            ValueSome command

@@ -81,8 +81,8 @@ type ReopenOptions(dice: Dice, swarm: Swarm, sight: Sight, add: AddOptions) =
                 set "throttle-group" (Value.Str(dice.Pick [| "tg0"; "tg1"; "nogroup" |])) members
             | 15 -> set "discard" (Value.Str(dice.Pick [| "unmap"; "ignore" |])) members
             | 16 -> set "cache" (Value.Dict [ "no-flush", Value.Bool true ]) members
-            | 17 -> toggled "force-share" members
-            | 18 -> set "detect-zeroes" (Value.Str(dice.Pick [| "on"; "unmap" |])) members
+            | 17 when dice.Percent 40 -> toggled "force-share" members
+            | 18 -> set "detect-zeroes" (Value.Str(dice.Pick [| "on"; "on"; "unmap" |])) members
             | _ when dice.Percent 20 && not members.IsEmpty ->
                 List.removeAt (dice.Below members.Length) members
             | _ -> members
@@ -206,18 +206,34 @@ type ReopenOptions(dice: Dice, swarm: Swarm, sight: Sight, add: AddOptions) =
             []
         else
             let count = dice.Pick [| 1; 1; 1; 1; 2; 2; 3 |]
-            let mutable node = sight.Nodes[dice.Below sight.Nodes.Count]
+
+            // A node that got its name from the graph cannot be named (BLK-REOPEN-016).
+            let pick () =
+                let start = dice.Below sight.Nodes.Count
+
+                if dice.Percent 92 then
+                    sight.FindFrom(start, (fun node -> not (node.Name.StartsWith '#')))
+                    |> ValueOption.defaultValue sight.Nodes[start]
+                else
+                    sight.Nodes[start]
+
+            let mutable node = pick ()
             let mutable listed = []
 
             for _ in 1..count do
                 // A node twice is refused (BLK-REOPEN-002), which is worth seeing now and then.
-                if not (List.contains node.Id listed) || dice.Percent 10 then
+                if not (List.contains node.Id listed) || dice.Percent 5 then
                     listed <- node.Id :: listed
 
                 node <-
                     if not node.Children.IsEmpty && dice.Percent 50 then
-                        sight.State.Nodes[sight.State.Edges[node.Children.Head].Child]
+                        let child = sight.State.Nodes[sight.State.Edges[node.Children.Head].Child]
+
+                        if child.Name.StartsWith '#' && dice.Percent 90 then
+                            pick ()
+                        else
+                            child
                     else
-                        sight.Nodes[dice.Below sight.Nodes.Count]
+                        pick ()
 
             listed |> List.rev |> List.map (fun id -> element sight.State.Nodes[id])

@@ -82,6 +82,33 @@ type Sight(script: Script) =
 
         found
 
+    /// A node for which that holds; where the search begins is the generator's luck.
+    member _.FindFrom(start: int, holds: Node -> bool) : Node voption =
+        let mutable at = 0
+        let mutable found = ValueNone
+
+        while found.IsNone && at < nodes.Count do
+            let node = nodes[(start + at) % nodes.Count]
+            at <- at + 1
+
+            if holds node then
+                found <- ValueSome node
+
+        found
+
+    /// What a node's parents use of it, and what all of them share, without one edge.
+    member _.Asked(node: Node, except: int) : struct (Perm * Perm) =
+        let mutable used = Perm.None
+        let mutable allowed = Perm.All
+
+        for id in node.Parents do
+            if id <> except then
+                let edge = state.Edges[id]
+                used <- used ||| edge.Perm
+                allowed <- allowed &&& edge.Shared
+
+        struct (used, allowed)
+
     /// The length of a node.
     member _.Length(node: Node) : int64 = OracleView.lengthOf world state node
 

@@ -5,13 +5,18 @@ module Ashlar.Conformance.Stories
 open Ashlar.Reference.Block
 
 /// What a story's step is made from.
-type Scene = { Dice: Dice; Add: AddOptions; Script: Script }
+type Scene = { Dice: Dice; Add: AddOptions; Script: Script; Sight: Sight }
 
-let private str (s: string) = Value.Str s
+/// A word of options.
+let str (s: string) = Value.Str s
+
 let private flag name = name, Value.Bool true
-let private dict members = Value.Dict members
 
-let private fileNamed (scene: Scene) (isImage: bool) : string =
+/// An object of options.
+let dict members = Value.Dict members
+
+/// A file of the world, an image or not.
+let fileNamed (scene: Scene) (isImage: bool) : string =
     let fits (f: WorldFile) =
         match f.Format with
         | Format.Qcow2 _ -> isImage
@@ -22,17 +27,22 @@ let private fileNamed (scene: Scene) (isImage: bool) : string =
     | [] -> "none.raw"
     | files -> (scene.Dice.Pick(Array.ofList files)).Name
 
-let private addFile name path more =
+/// Adds a file node.
+let addFile name path more =
     BlockdevAdd(dict ([ "driver", str "file"; "node-name", str name; "filename", str path ] @ more))
 
-let private addOver driver name child more =
+/// Adds a node over one that is there.
+let addOver driver name child more =
     BlockdevAdd(dict ([ "driver", str driver; "node-name", str name; "file", str child ] @ more))
 
 let private reopen driver name child more =
     dict ([ "driver", str driver; "node-name", str name; "file", str child ] @ more)
 
-let private reader = Perm.CR
-let private writer = Perm.CR ||| Perm.W
+/// Who only reads.
+let reader = Perm.CR
+
+/// Who reads and writes.
+let writer = Perm.CR ||| Perm.W
 
 /// A writer comes while the file may not be written, and again when it may (BLK-RO-011).
 let private refusedUpgrade (scene: Scene) : (unit -> Command) list =
@@ -177,7 +187,59 @@ let private copyOnRead (scene: Scene) : (unit -> Command) list =
         fun () -> BackendDetach "b2"
     ]
 
+/// A reopen puts another child in the place of one that has a child of its own: what the old one
+/// held below it is given back (BLK-REOPEN-020).
+let private replacedFile (scene: Scene) : (unit -> Command) list =
+    let path, other = fileNamed scene false, fileNamed scene false
+    let low, old = scene.Add.FreshName(), scene.Add.FreshName()
+    let next, top = scene.Add.FreshName(), scene.Add.FreshName()
+
+    [
+        fun () -> addFile low path [ flag "auto-read-only" ]
+        fun () -> addOver "raw" old low []
+        fun () ->
+            if other = path then
+                BlockdevAdd(
+                    dict [
+                        "driver", str "null-co"
+                        "node-name", str next
+                        "size", Value.Int 1_048_576L
+                    ]
+                )
+            else
+                addFile next other []
+        fun () -> addOver "raw" top old []
+        fun () -> BackendAttach("b0", top, writer, Perm.All)
+        fun () -> BlockdevReopen [ reopen "raw" top next [] ]
+        fun () -> BlockdevReopen [ reopen "raw" top old [] ]
+        fun () -> BackendDetach "b0"
+    ]
+
+/// A refused reopen had already taken an inline child away from its parent; afterwards the child
+/// inherits as before (BLK-REOPEN-010).
+let private inheritsAgain (scene: Scene) : (unit -> Command) list =
+    let path = fileNamed scene false
+    let top, inner, other = scene.Add.FreshName(), scene.Add.FreshName(), scene.Add.FreshName()
+
+    let options more = dict ([ "driver", str "raw"; "node-name", str top ] @ more)
+
+    let child = [ "driver", str "file"; "node-name", str inner; "filename", str path ]
+
+    [
+        fun () -> BlockdevAdd(options [ "file", dict child ])
+        fun () -> BlockdevAdd(dict [ "driver", str "null-co"; "node-name", str other ])
+        fun () ->
+            BlockdevReopen [
+                options [ "file", str other ]
+                dict [ "driver", str "null-co"; "node-name", str other; "size", Value.Int 512L ]
+            ]
+        fun () -> BlockdevReopen [ options [ "file", str inner; flag "read-only" ] ]
+        fun () -> BlockdevReopen [ options [ "file", str inner ] ]
+    ]
+
 let private all = [|
+    replacedFile
+    inheritsAgain
     refusedUpgrade
     refusedUpgrade
     movedAway

@@ -38,6 +38,10 @@ type Swarm = {
     DepthMax: int
     /// How often a step begins a story of several steps.
     StoryPercent: int
+    /// A script about bytes: stories of data, backends that share everything.
+    IsDataHeavy: bool
+    /// Backends that may write and share everything.
+    WidePercent: int
 }
 
 /// Drawing.
@@ -58,7 +62,10 @@ module Swarm =
     let private driverWeights = [| 22; 8; 20; 18; 9; 8; 6; 4; 5 |]
 
     /// The order of CommandKind.names.
-    let private commandWeights = [| 30; 8; 16; 4; 5; 2; 6; 4; 12; 8; 5; 9; 9; 3; 2; 8; 0; 0; 0 |]
+    let private commandWeights = [| 30; 9; 16; 9; 6; 2; 6; 3; 12; 8; 6; 10; 9; 4; 2; 7; 0; 0; 0 |]
+
+    /// Of scripts about data.
+    let private dataWeights = [| 12; 5; 4; 5; 9; 1; 1; 1; 12; 3; 6; 22; 18; 10; 1; 1; 0; 0; 0 |]
 
     let private legacyWeights = [| 30; 8; 0; 0; 3; 0; 0; 0; 4; 3; 2; 0; 0; 0; 0; 4; 10; 6; 20 |]
 
@@ -73,17 +80,19 @@ module Swarm =
     /// The likings of the script whose stream this is.
     let make (dice: Dice) (surroundings: Surroundings) : Swarm =
         let steps = dice.Between(12, 60)
+        let isDataHeavy =
+            not surroundings.Legacy && not surroundings.OverQmp && dice.Percent 25
 
-        let commands =
-            draw
-                dice
-                (if surroundings.Legacy then
-                     legacyWeights
-                 else
-                     commandWeights)
+
+        let weights =
+            if surroundings.Legacy then legacyWeights
+            elif isDataHeavy then dataWeights
+            else commandWeights
+
+        let commands = draw dice weights
 
         // Without nodes nothing happens, so adding keeps at least its own weight.
-        commands[0] <- max commands[0] 30
+        commands[0] <- max commands[0] weights[0]
         let drivers = draw dice driverWeights
         drivers[0] <- max drivers[0] 6
         drivers[1] <- max drivers[1] 3
@@ -97,15 +106,21 @@ module Swarm =
             Steps = steps
             Commands = commands
             Drivers = drivers
-            Names = Array.sub allNames 0 (dice.Between(4, 10))
+            Names =
+                if isDataHeavy then
+                    allNames
+                else
+                    Array.sub allNames 0 (dice.Between(4, 10))
             InlinePercent = dice.Pick [| 10; 40; 60; 90 |]
             AutoReadOnlyPercent = dice.Pick [| 0; 15; 40; 80 |]
-            ReadOnlyPercent = dice.Pick [| 5; 20; 40; 60 |]
-            ForceSharePercent = dice.Pick [| 0; 0; 4; 20 |]
+            ReadOnlyPercent = if isDataHeavy then 2 else dice.Pick [| 5; 20; 40; 60 |]
+            ForceSharePercent = if isDataHeavy then 0 else dice.Pick [| 0; 0; 4; 20 |]
             LockingOffPercent = dice.Pick [| 0; 5; 5; 50 |]
-            InvalidPercent = dice.Pick [| 0; 2; 4; 12 |]
+            InvalidPercent = if isDataHeavy then 0 else dice.Pick [| 0; 2; 4; 12 |]
             DepthMax = dice.Between(1, 4)
             StoryPercent =
-                (let percent = dice.Pick [| 0; 2; 6 |]
+                (let percent = if isDataHeavy then 8 else dice.Pick [| 0; 3; 8 |]
                  if surroundings.OverQmp then 0 else percent)
+            IsDataHeavy = isDataHeavy
+            WidePercent = if isDataHeavy then 85 else 10
         }

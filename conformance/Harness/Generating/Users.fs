@@ -6,8 +6,12 @@ open Ashlar.Reference.Block
 
 /// Making backends and requests. Shares the generator's stream and sight.
 [<Sealed>]
-type Users(dice: Dice, add: AddOptions, sight: Sight) =
+type Users(dice: Dice, swarm: Swarm, add: AddOptions, sight: Sight) =
     let names = [| "b0"; "b1"; "b2"; "b3" |]
+    let ranges = Ranges dice
+
+    // Whether the last change of data has not been looked at yet.
+    let mutable isUnread = false
 
     let typicalPerms = [|
         Perm.CR
@@ -19,6 +23,14 @@ type Users(dice: Dice, add: AddOptions, sight: Sight) =
         Perm.WU
         Perm.RZ
         Perm.None
+    |]
+
+    /// For scripts about data.
+    let widePerms = [|
+        Perm.CR
+        Perm.CR ||| Perm.W
+        Perm.CR ||| Perm.W
+        Perm.CR ||| Perm.W ||| Perm.RZ
     |]
 
     let typicalShares = [|
@@ -39,29 +51,44 @@ type Users(dice: Dice, add: AddOptions, sight: Sight) =
 
     let anyNode () = add.Reference Wanted.Anything
 
-    /// Masks that fit a node more often than not: no writer for a read-only one.
-    let masks (node: string) : struct (Perm * Perm) =
-        let perm = mask typicalPerms
+    /// Masks that fit a node more often than not: no writer for a read-only one, nothing that
+    /// another parent does not share, and nothing unshared that another parent has.
+    let masks (except: int) (node: Node option) : struct (Perm * Perm) =
+        let perm, shared =
+            if dice.Percent swarm.WidePercent then
+                dice.Pick widePerms, Perm.All
+            else
+                mask typicalPerms, mask typicalShares
 
-        let perm =
-            match Graph.byName sight.State node with
-            | Some found when not found.Writable && dice.Percent 80 -> perm &&& Perm.CR
-            | _ -> perm
+        match node with
+        | Some found when dice.Percent 85 ->
+            let struct (used, allowed) = sight.Asked(found, except)
 
-        struct (perm, mask typicalShares)
+            let allowed =
+                if found.Writable || found.AutoReadOnly then
+                    allowed
+                else
+                    allowed &&& Perm.CR
+
+            struct (perm &&& allowed, shared ||| used)
+        | _ -> struct (perm, shared)
+
+    let find holds = sight.FindFrom(dice.Below sight.Nodes.Count, holds)
+
+    let sizes = [| 512L; 1_024L; 65_536L; 66_048L; 131_072L; 1_048_576L; 1_049_088L; 2_097_152L |]
 
     let freeName () =
-        if dice.Percent 2 && sight.Nodes.Count > 0 then
+        if dice.Percent 1 && sight.Nodes.Count > 0 then
             sight.Nodes[dice.Below sight.Nodes.Count].Name
         else
-            let mutable name = dice.Pick names
+            let start = dice.Below names.Length
             let mutable tries = 0
+            let name () = names[(start + tries) % names.Length]
 
-            while tries < 8 && sight.HasBackend name && dice.Percent 97 do
-                name <- dice.Pick names
+            while tries < names.Length && sight.HasBackend(name ()) && dice.Percent 99 do
                 tries <- tries + 1
 
-            name
+            name ()
 
     let takenName () =
         if sight.Backends.Count = 0 || dice.Percent 4 then
@@ -69,33 +96,9 @@ type Users(dice: Dice, add: AddOptions, sight: Sight) =
         else
             sight.Backends[dice.Below sight.Backends.Count].Name
 
-    let lengths = [| 0L; 1L; 512L; 512L; 1_000L; 4_096L; 4_096L; 65_536L; 65_536L; 131_072L |]
-
-    /// Offset and length: mostly inside, near the places where something changes.
-    let range (lengthBytes: int64) : struct (int64 * int64) =
-        let length = dice.Pick lengths
-
-        if dice.Percent 4 then
-            struct (dice.Pick [| -1L; lengthBytes; lengthBytes + 512L; Int64.MaxValue |], length)
-        elif dice.Percent 1 then
-            struct (0L, -512L)
-        else
-            let room = max 0L (lengthBytes - length)
-            let granule = dice.Pick [| 1L; 512L; 4_096L; 65_536L; 65_536L |]
-            let slots = int (min (room / granule) 1_000_000L) + 1
-            let mutable offset = int64 (dice.Below slots) * granule
-
-            if dice.Percent 10 then
-                offset <- room
-
-            if dice.Percent 5 then
-                offset <- max 0L (offset - 256L)
-
-            struct (offset, length)
-
     let request (kind: int) (backend: Backend) : Command =
         let node = sight.State.Nodes[sight.State.Edges[backend.Root].Child]
-        let struct (offset, length) = range (sight.Length node)
+        let struct (offset, length) = ranges.Draw(sight.Length node)
 
         match kind with
         | 0 -> Request.Read(offset, length)
@@ -114,14 +117,27 @@ type Users(dice: Dice, add: AddOptions, sight: Sight) =
     /// How many backend names there are.
     member _.NamesCount = names.Length
 
-    /// A backend attached anew.
+    /// A backend attached anew; when all names are taken one is given back most often.
     member _.Attach() : Command =
-        let node = anyNode ()
-        let struct (perm, shared) = masks node
-        BackendAttach(freeName (), node, perm, shared)
+        if names |> Array.forall sight.HasBackend && dice.Percent 90 then
+            BackendDetach(takenName ())
+        else
+            let node = anyNode ()
+            let struct (perm, shared) = masks -1 (Graph.byName sight.State node)
+            BackendAttach(freeName (), node, perm, shared)
 
     /// Other masks for a backend.
-    member _.Set() : Command = BackendSet(takenName (), mask typicalPerms, mask typicalShares)
+    member _.Set() : Command =
+        let name = takenName ()
+
+        let struct (perm, shared) =
+            match Graph.backend sight.State name with
+            | Some backend ->
+                let node = sight.State.Nodes[sight.State.Edges[backend.Root].Child]
+                masks backend.Root (Some node)
+            | None -> masks -1 None
+
+        BackendSet(name, perm, shared)
 
     /// A backend detached.
     member _.Detach() : Command = BackendDetach(takenName ())
@@ -146,41 +162,100 @@ type Users(dice: Dice, add: AddOptions, sight: Sight) =
         | ValueNone when dice.Percent 3 -> Request("nobody", Request.Flush)
         | ValueNone -> this.Attach()
 
-    /// A new length for a node whose bytes the model follows.
-    member _.Resize() : Command =
-        let sizes = [|
-            0L
-            512L
-            1_000L
-            65_536L
-            66_048L
-            1_048_576L
-            1_049_088L
-            2_097_152L
-            5_000_000L
-            -1L
-            9_223_372_035_781_033_985L
-        |]
+    /// Looks at what is about to be asked for, whoever asks.
+    member _.Notice(command: Command) =
+        let change first last =
+            ranges.Note(first, last)
+            isUnread <- true
 
-        let mutable name = anyNode ()
+        match command with
+        | Request(_, Request.Write(offset, length, _))
+        | Request(_, Request.WriteZeroes(offset, length)) ->
+            change offset (offset + min length 1_048_576L)
+        | BlockResize(name, length) ->
+            match Graph.byName sight.State name with
+            | Some node ->
+                // What is cut off, or what is new.
+                let before = sight.Length node
+                let low, high = min before length, max before length
+
+                if low >= 0L then
+                    change (max 0L (low - 512L)) (min high (low + 66_048L))
+            | None -> ()
+        | _ -> ()
+
+    /// Whether data changed and nobody has looked since.
+    member _.IsUnread = isUnread
+
+    /// Reads what changed last, through any backend: another node may have to show it, too.
+    member this.ReadBack() : Command =
+        isUnread <- dice.Percent 40
+        let mutable found = ValueNone
         let mutable tries = 0
 
-        let follows name =
-            match sight.Nodes |> Seq.tryFind (fun n -> n.Name = name) with
-            | Some node -> sight.IsFollowed node
-            | None -> true
+        while found.IsNone && tries < 4 && sight.Backends.Count > 0 do
+            let backend = sight.Backends[dice.Below sight.Backends.Count]
+            let node = sight.State.Nodes[sight.State.Edges[backend.Root].Child]
 
-        while tries < 6 && not (follows name) do
-            name <- anyNode ()
+            if sight.IsFollowed node && permitted 0 backend then
+                found <- ValueSome struct (backend, node)
+
             tries <- tries + 1
 
+        match found with
+        | ValueSome(backend, node) ->
+            let struct (offset, length) = ranges.Last(sight.Length node)
+            Request(backend.Name, Request.Read(offset, length))
+        | ValueNone when sight.Backends.Count < names.Length ->
+            let node = anyNode ()
+
+            let struct (_, allowed) =
+                match Graph.byName sight.State node with
+                | Some found -> sight.Asked(found, -1)
+                | None -> struct (Perm.None, Perm.All)
+
+            BackendAttach(freeName (), node, Perm.CR &&& allowed, Perm.All)
+        | ValueNone -> BackendDetach(takenName ())
+
+    /// A new length for a node whose bytes the model follows.
+    member this.Resize() : Command =
         let canResize (node: Node) =
-            node.Writable && node.Driver <> Driver.NullCo && node.Driver <> Driver.Quorum
+            node.Writable
+            && node.Driver <> Driver.NullCo
+            && node.Driver <> Driver.Quorum
+            && node.Driver <> Driver.Nbd
+            && sight.IsFollowed node
+            && (let struct (_, allowed) = sight.Asked(node, -1)
+                Perm.meets allowed Perm.RZ)
 
-        if sight.Nodes.Count > 0 && dice.Percent 60 then
-            let node = sight.Nodes[dice.Below sight.Nodes.Count]
+        let fits = if dice.Percent 85 then find canResize else ValueNone
 
-            if canResize node && follows node.Name then
-                name <- node.Name
+        let node =
+            match fits with
+            | ValueSome node -> ValueSome node
+            | ValueNone when dice.Percent 92 -> find sight.IsFollowed
+            | ValueNone -> ValueNone
 
-        BlockResize((if follows name then name else "nx"), dice.Pick sizes)
+        match node with
+        | ValueNone when swarm.Commands[8] > 0 && dice.Percent 80 -> this.Attach()
+        | ValueNone -> BlockResize("nx", 65_536L)
+        | ValueSome node ->
+            let before = max 0L (sight.Length node)
+
+            let length =
+                match dice.Below 16 with
+                | 0 when dice.Percent 40 -> -1L
+                | 0 when dice.Percent 40 -> 9_223_372_035_781_033_985L
+                | 1 when dice.Percent 60 -> 1_000L
+                | 1
+                | 2 -> 0L
+                | 3
+                | 4
+                | 5 -> before + dice.Pick [| 0L; 512L; 65_536L; 131_072L |]
+                | 6
+                | 7
+                | 8 -> max 512L ((before / 2L) &&& ~~~511L)
+                | 9 -> max 0L (before - 512L)
+                | _ -> dice.Pick sizes
+
+            BlockResize(node.Name, length)
