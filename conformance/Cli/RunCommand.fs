@@ -154,7 +154,8 @@ let run (parsed: ParseResult) : int = reported parsed Summary.print
 /// `coverage`: a run whose report is every requirement with its counts.
 let coverage (parsed: ParseResult) : int =
     reported parsed (fun report ->
-        let coverage = RunReport.coverage report
-        let struct (total, exercised, both) = RunReport.requirements coverage
-        Summary.requirements coverage
-        Console.WriteLine $"{exercised} of {total} exercised, {both} accepted and refused")
+        let struct (total, exercised, both) = RunReport.requirements report
+        Summary.requirements (RunReport.coverage report)
+
+        Console.WriteLine
+            $"{exercised} of {total} that apply exercised, {both} accepted and refused")

@@ -85,10 +85,10 @@ let requirements (coverage: Coverage) : unit =
 
     AnsiConsole.Write table
 
-let private never (coverage: Coverage) =
-    let met = coverage.Requirements
+let private never (report: RunReport) =
+    let met = (RunReport.coverage report).Requirements
 
-    Requirements.all.Value
+    RunReport.applicable report
     |> List.filter (fun r -> not (met.ContainsKey r.Id))
     |> List.map _.Id
 
@@ -121,12 +121,14 @@ let print (report: RunReport) : unit =
         AnsiConsole.Profile.Width <- fileColumns
 
     let coverage = RunReport.coverage report
-    let struct (total, exercised, both) = RunReport.requirements coverage
+    let struct (total, exercised, both) = RunReport.requirements report
     AnsiConsole.Write(lanes report)
     AnsiConsole.Write(commands coverage)
-    Console.WriteLine $"requirements: {exercised} of {total} exercised, {both} accepted and refused"
 
-    match never coverage with
+    Console.WriteLine
+        $"requirements: {exercised} of {total} that apply exercised, {both} accepted and refused"
+
+    match never report with
     | [] -> ()
     | missing -> Console.WriteLine("not exercised: " + String.Join(" ", missing))
 

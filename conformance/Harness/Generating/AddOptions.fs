@@ -131,13 +131,24 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
             | ValueNone -> ()
     ]
 
+    /// One of them, rather one that no node uses; two nodes on one file stay frequent.
+    let pickFile (files: string[]) =
+        let mutable name = dice.Pick files
+        let mutable tries = 0
+
+        while tries < 2 && sight.IsOpen name && dice.Percent 70 do
+            name <- dice.Pick files
+            tries <- tries + 1
+
+        name
+
     let fileName (wanted: Wanted) =
         if dice.Percent 3 then
             dice.Pick oddNames
         elif imageFiles.Length > 0 && dice.Percent(if wanted = Wanted.Image then 92 else 25) then
-            dice.Pick imageFiles
+            pickFile imageFiles
         elif otherFiles.Length > 0 then
-            dice.Pick otherFiles
+            pickFile otherFiles
         else
             "none.raw"
 
@@ -320,6 +331,9 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
 
     /// The name of a node that is there.
     member _.Reference(wanted: Wanted) : string = reference wanted
+
+    /// The name of a file that fits, usually.
+    member _.FileName(wanted: Wanted) : string = fileName wanted
 
     /// A free name, usually.
     member _.FreshName() : string = freshName false |> ValueOption.defaultValue "n0"

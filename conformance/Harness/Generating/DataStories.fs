@@ -9,16 +9,6 @@ let private shared = Perm.All
 
 /// A file of the kind that no node uses and that may be written, if there is one.
 let private unused (scene: Scene) (isImage: bool) (except: string) : string =
-    let isUsed (path: string) =
-        scene.Sight.FindFrom(
-            0,
-            fun node ->
-                match node.Settings with
-                | Settings.File hold -> hold.Path = path
-                | _ -> false
-        )
-        |> _.IsSome
-
     let fits (file: WorldFile) =
         file.Name <> except
         && file.Mode = 0o644
@@ -29,7 +19,7 @@ let private unused (scene: Scene) (isImage: bool) (except: string) : string =
             | Format.Raw -> not isImage
             | Format.Qcow2 header -> isImage && header.BackingFile.IsNone
             | _ -> false)
-        && not (isUsed file.Name)
+        && not (scene.Sight.IsOpen file.Name)
 
     match scene.Script.Files |> List.filter fits with
     | [] -> fileNamed scene isImage

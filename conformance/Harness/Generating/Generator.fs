@@ -72,17 +72,6 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | 10 -> Move.Rename("x.raw", dice.Pick paths)
         | _ -> Move.Unlink(path ())
 
-    let imagePath () =
-        let names =
-            script.Files
-            |> List.filter (fun f ->
-                match f.Format with
-                | Format.Qcow2 _ -> true
-                | _ -> false)
-            |> List.map _.Name
-
-        dice.Pick(Array.ofList names)
-
     /// A qcow2 node that could be a snapshot's overlay.
     let overlayOptions () =
         add.Node(Wanted.Anything, 0)
@@ -94,7 +83,10 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
             if dice.Percent 40 then
                 add.Child(Wanted.Image, 0)
             else
-                Value.Dict [ "driver", Value.Str "file"; "filename", Value.Str(imagePath ()) ]
+                Value.Dict [
+                    "driver", Value.Str "file"
+                    "filename", Value.Str(add.FileName Wanted.Image)
+                ]
         ]
 
     let exportIds = [| "e0"; "e1"; "e2" |]
@@ -186,6 +178,8 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
                |> List.exists (fun id ->
                    isBelow (depth + 1) low sight.State.Nodes[sight.State.Edges[id].Child]))
 
+    let namesUsedUp () = swarm.Names |> Array.forall sight.HasNode
+
     /// A node that an overlay can be put on: its parents move to the overlay, so it stands neither
     /// below it nor under another image.
     let snapshotted (overlay: Node) =
@@ -230,6 +224,7 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | _ when sight.Nodes.Count > 0 && dice.Percent 4 ->
             let overlay = sight.Nodes[dice.Below sight.Nodes.Count]
             BlockdevSnapshot(snapshotted overlay, overlay.Name)
+        | _ when namesUsedUp () && dice.Percent 90 -> delete ()
         | _ ->
             isPrepared <- true
             BlockdevAdd(claimed (fun () -> [ Value.Dict(overlayOptions ()) ]) |> List.head)
@@ -275,14 +270,17 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | 8 when sight.Backends.Count >= users.NamesCount -> 10
         | _ -> kind
 
-    let namesUsedUp () = swarm.Names |> Array.forall sight.HasNode
-
     let single () =
         let kind = dice.Weighted swarm.Commands
 
         // Commands of another era are refused by name (BLK-OPEN-031).
         if dice.Below 400 = 0 && not surroundings.OverQmp then
-            make (if surroundings.Legacy then 3 + dice.Below 2 else 16 + dice.Below 3)
+            make (
+                if surroundings.Legacy then
+                    3 + dice.Below 2
+                else
+                    16 + dice.Below 3
+            )
         // A graph that has used up its names shrinks again, or its users change.
         elif kind = 0 && (sight.Nodes.Count >= nodesMany || namesUsedUp ()) && dice.Percent 90 then
             make (

@@ -96,6 +96,18 @@ type Sight(script: Script) =
 
         found
 
+    /// Whether a file node has that path.
+    member this.IsOpen(path: string) =
+        this
+            .FindFrom(
+                0,
+                fun node ->
+                    match node.Settings with
+                    | Settings.File hold -> String.Equals(hold.Path, path)
+                    | _ -> false
+            )
+            .IsSome
+
     /// What a node's parents use of it, and what all of them share, without one edge.
     member _.Asked(node: Node, except: int) : struct (Perm * Perm) =
         let mutable used = Perm.None

@@ -59,7 +59,7 @@ module Swarm =
         "quorum"
     |]
 
-    let private driverWeights = [| 22; 8; 20; 18; 9; 8; 6; 4; 5 |]
+    let private driverWeights = [| 22; 8; 20; 18; 9; 8; 6; 8; 5 |]
 
     /// The order of CommandKind.names.
     let private commandWeights = [| 30; 9; 16; 9; 6; 2; 6; 3; 12; 8; 6; 10; 9; 4; 2; 7; 0; 0; 0 |]
@@ -80,9 +80,7 @@ module Swarm =
     /// The likings of the script whose stream this is.
     let make (dice: Dice) (surroundings: Surroundings) : Swarm =
         let steps = dice.Between(12, 60)
-        let isDataHeavy =
-            not surroundings.Legacy && not surroundings.OverQmp && dice.Percent 25
-
+        let isDataHeavy = not surroundings.Legacy && not surroundings.OverQmp && dice.Percent 25
 
         let weights =
             if surroundings.Legacy then legacyWeights

@@ -14,7 +14,7 @@ let private card (value: string) (label: string) =
     $"<div class=\"card\"><b>{escape value}</b><span>{escape label}</span></div>"
 
 let private cards (report: RunReport) (coverage: Coverage) =
-    let struct (total, exercised, both) = RunReport.requirements coverage
+    let struct (total, exercised, both) = RunReport.requirements report
 
     String.concat "" [
         "<div class=\"cards\">"

@@ -6,6 +6,16 @@ open System
 open System.IO
 open System.Reflection
 open System.Text.RegularExpressions
+open Ashlar.Reference.Block
+
+/// Which profiles a requirement speaks of (spec/README.md, Profiles).
+[<RequireQualifiedAccess>]
+type Era =
+    | Every
+    /// *(ashlar)*
+    | Ashlar
+    /// *(legacy)*
+    | Legacy
 
 /// A requirement as a report names it.
 type Requirement = {
@@ -15,6 +25,8 @@ type Requirement = {
     Must: string
     /// The page it stands on, from the root of the repository.
     Page: string
+    /// Where it holds, as the heading says.
+    Era: Era
 }
 
 let private heading = Regex(@"^#+\s+(BLK-[A-Z]+-[0-9]{3})\s*(.*)$", RegexOptions.Compiled)
@@ -40,6 +52,14 @@ let private isHeading (line: string) = line.StartsWith '#'
 
 let private isRemark (line: string) = line.StartsWith("- *", StringComparison.Ordinal)
 
+let private eraOf (title: string) =
+    if title.EndsWith("(legacy)", StringComparison.Ordinal) then
+        Era.Legacy
+    elif title.EndsWith("(ashlar)", StringComparison.Ordinal) then
+        Era.Ashlar
+    else
+        Era.Every
+
 let rec private read (page: string) (lines: string list) : Requirement list =
     match lines with
     | [] -> []
@@ -54,6 +74,7 @@ let rec private read (page: string) (lines: string list) : Requirement list =
                 Title = found.Groups[2].Value
                 Must = must body
                 Page = "spec/block/" + page
+                Era = eraOf found.Groups[2].Value
             }
 
             requirement :: read page rest
@@ -74,6 +95,13 @@ let private byId = lazy (all.Value |> List.map (fun r -> r.Id, r) |> Map.ofList)
 
 /// The requirement of that id.
 let find (id: string) : Requirement option = byId.Value.TryFind id
+
+/// Whether the requirement says anything of the profile.
+let applies (profile: Profile) (requirement: Requirement) : bool =
+    match requirement.Era with
+    | Era.Every -> true
+    | Era.Ashlar -> Lane.hasEngine profile
+    | Era.Legacy -> profile.Texts = Texts.Qemu31
 
 /// The subject of an id: PERM of BLK-PERM-003.
 let subject (id: string) : string =

@@ -46,12 +46,20 @@ module RunReport =
 
         sum
 
-    /// How many requirements there are, were exercised, and were both accepted and refused.
-    let requirements (coverage: Coverage) : struct (int * int * int) =
-        let met = coverage.Requirements
+    /// The requirements that say something of a profile that was run.
+    let applicable (report: RunReport) : Requirements.Requirement list =
+        let applies requirement =
+            report.Results
+            |> List.exists (fun result -> Requirements.applies result.Part.Profile requirement)
+
+        Requirements.all.Value |> List.filter applies
+
+    /// How many requirements apply, were exercised, and were both accepted and refused.
+    let requirements (report: RunReport) : struct (int * int * int) =
+        let met = (coverage report).Requirements
 
         let fates =
-            Requirements.all.Value
+            applicable report
             |> List.map (fun r ->
                 match met.TryGetValue r.Id with
                 | true, tally -> CoverageSvg.fate (Some tally)
@@ -118,7 +126,7 @@ module RunReport =
     /// The report as one JSON document.
     let toJson (report: RunReport) : string =
         let coverage = coverage report
-        let struct (total, exercised, both) = requirements coverage
+        let struct (total, exercised, both) = requirements report
 
         Value.Dict [
             "profile", Value.Str report.Profile
