@@ -309,6 +309,8 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
             Graph.byName sight.State name |> Option.exists sight.IsBelowImage
             ->
             BlockdevDel name
+        | BlockResize(name, _) when not (isFollowed (Graph.byName sight.State name)) ->
+            BlockdevDel name
         | Request(name, r) when r <> Request.Flush ->
             let node =
                 Graph.backend sight.State name

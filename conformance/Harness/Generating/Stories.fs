@@ -237,7 +237,22 @@ let private inheritsAgain (scene: Scene) : (unit -> Command) list =
         fun () -> BlockdevReopen [ options [ "file", str inner ] ]
     ]
 
+/// A reopen puts another image under a qcow2 node (BLK-OPEN-022).
+let private replacedImage (scene: Scene) : (unit -> Command) list =
+    let path, other = fileNamed scene true, fileNamed scene true
+    let one, two, node = scene.Add.FreshName(), scene.Add.FreshName(), scene.Add.FreshName()
+    let bare = [ "backing", Value.Null ]
+
+    [
+        fun () -> addFile one path []
+        fun () -> addOver "qcow2" node one bare
+        fun () -> addFile two other []
+        fun () -> BlockdevReopen [ reopen "qcow2" node two bare ]
+        fun () -> BlockdevReopen [ reopen "qcow2" node one bare ]
+    ]
+
 let private all = [|
+    replacedImage
     replacedFile
     inheritsAgain
     refusedUpgrade
