@@ -23,9 +23,11 @@ module Disk =
         | ValueSome edge -> edge.Child
         | ValueNone -> node.Id
 
-    /// The children of a quorum in their order.
+    /// The children of a quorum in the order it was given them, whose numbers their edges keep: a
+    /// snapshot moves an edge in the list of children (BLK-GRAPH-006).
     let private copies (state: State) (node: Node) =
-        Graph.children state node |> List.rev |> List.map _.Child
+        let number (edge: Edge) = int (edge.Name.Substring "children.".Length)
+        Graph.children state node |> List.sortBy number |> List.map _.Child
 
     /// Whether a range lies inside a node (BLK-DATA-002); of an unknown length either may be so.
     let inside (context: Context) (state: State) world id (offset: int64) (length: int64) : bool =
