@@ -1,5 +1,5 @@
-/// Making a failing script short: first steps go, in chunks, then the world, then options. The same
-/// script always shrinks to the same result.
+/// Making a failing script short: first steps go, in chunks, then nodes out of chains, then the
+/// world, then options. The same script always shrinks to the same result.
 module Ashlar.Conformance.Shrinking
 
 open System
@@ -176,6 +176,58 @@ let private withoutChunks (script: Script) : Script seq =
             size <- size / 2
     }
 
+let rec private renamedIn (from: string) (target: string) (value: Value) : Value =
+    match value with
+    | Value.Str name when name = from -> Value.Str target
+    | Value.List items -> Value.List(List.map (renamedIn from target) items)
+    | Value.Dict members ->
+        Value.Dict(members |> List.map (fun (key, v) -> key, renamedIn from target v))
+    | _ -> value
+
+/// The command with another node in the place of one.
+let private renamed (from: string) (target: string) (command: Command) : Command =
+    let node name = if name = from then target else name
+    let inside = renamedIn from target
+
+    match command with
+    | BlockdevAdd options -> BlockdevAdd(inside options)
+    | BlockdevDel name -> BlockdevDel(node name)
+    | BlockdevReopen elements -> BlockdevReopen(List.map inside elements)
+    | BlockdevSnapshot(base', overlay) -> BlockdevSnapshot(node base', node overlay)
+    | BlockResize(name, size) -> BlockResize(node name, size)
+    | BlockExportAdd(id, name, export, writable) -> BlockExportAdd(id, node name, export, writable)
+    | BackendAttach(backend, name, perm, shared) -> BackendAttach(backend, node name, perm, shared)
+    | _ -> command
+
+/// The step's node and the node below it, if it adds one over another.
+let private over (step: ScriptStep) : (string * string) option =
+    match step.Act with
+    | Act.Do(BlockdevAdd options) ->
+        let text key =
+            match List.tryFind (fun (k, _) -> k = key) (Value.members options) with
+            | Some(_, Value.Str name) -> Some name
+            | _ -> None
+
+        match text "node-name", Option.orElse (text "image") (text "file") with
+        | Some name, Some child when name <> child -> Some(name, child)
+        | _ -> None
+    | _ -> None
+
+/// Nodes taken out of a chain: who stood on one stands on what was below it.
+let private shorterChains (script: Script) : Script seq =
+    seq {
+        for index, step in List.indexed script.Steps do
+            match over step with
+            | Some(name, child) ->
+                let moved (s: ScriptStep) =
+                    match s.Act with
+                    | Act.Do command -> { s with Act = Act.Do(renamed name child command) }
+                    | Act.Refused _ -> s
+
+                { script with Steps = without index 1 script.Steps |> List.map moved }
+            | None -> ()
+    }
+
 let private simplerWorlds (script: Script) : Script seq =
     seq {
         for files in dropOne script.Files do
@@ -203,7 +255,12 @@ let private simplerOptions (script: Script) : Script seq =
 
 /// Every script one notch simpler, in the order in which they are tried.
 let candidates (script: Script) : Script seq =
-    Seq.concat [ withoutChunks script; simplerWorlds script; simplerOptions script ]
+    Seq.concat [
+        withoutChunks script
+        shorterChains script
+        simplerWorlds script
+        simplerOptions script
+    ]
 
 /// The shortest script found that still fails. `fails` is asked at most `Limits.shrinkRuns` times.
 let shrink (fails: Script -> bool) (script: Script) : Script =
@@ -230,8 +287,9 @@ let shrink (fails: Script -> bool) (script: Script) : Script =
 
     while more && runs < Limits.shrinkRuns do
         let steps = pass withoutChunks
+        let chains = pass shorterChains
         let worlds = pass simplerWorlds
         let options = pass simplerOptions
-        more <- steps || worlds || options
+        more <- steps || chains || worlds || options
 
     best

@@ -75,7 +75,7 @@ let tests =
         test "a refused reopen shrinks to a node, what stands in its way, and the reopen" {
             for script in interesting.Value do
                 let small = Shrinking.shrink isRefusedReopen script
-                Expect.isLessThanOrEqual small.Steps.Length 5 (ScriptPrinter.print small)
+                Expect.isLessThanOrEqual small.Steps.Length 6 (ScriptPrinter.print small)
         }
         test "what never fails stays as it is" {
             let script = interesting.Value.Head
