@@ -162,18 +162,46 @@ let private positive (parsed: ParseResult) (option: Option<string>) (max: int64)
             misuse $"{option.Name} is from 1 to {max}, not {n}")
 
 /// The transitions asked for.
-let stepsOf (parsed: ParseResult) : int64 option = positive parsed steps Int64.MaxValue
+let stepsOf (parsed: ParseResult) : int64 option = positive parsed steps Limits.stepsMax
 
 /// The budget asked for, or the lane's own.
 let budgetOf (parsed: ParseResult) (lane: Lane) : Budget =
-    match stepsOf parsed, positive parsed seconds (int64 Int32.MaxValue) with
+    match stepsOf parsed, positive parsed seconds (int64 Limits.secondsMax) with
     | Some _, Some _ -> misuse "--steps and --seconds exclude each other"
     | Some n, None -> Budget.Steps n
     | None, Some s -> Budget.Seconds(int s)
     | None, None -> lane.Budget
 
-/// The script number asked for.
-let onlyOf (parsed: ParseResult) : int64 option =
+/// The script number asked for. Numbers count within a seed, so one that nobody knows has none.
+let onlyOf (parsed: ParseResult) (lane: Lane) : int64 option =
     match number parsed script with
-    | Some n when n < 0L -> misuse $"--script is a number from 0 on, not {n}"
+    | Some n when n < 0L || n > Limits.stepsMax ->
+        misuse $"--script is from 0 to {Limits.stepsMax}, not {n}"
+    | Some _ when lane.Seed.IsNone && (text parsed seed).IsNone ->
+        misuse "--script needs the --seed of the run that numbered it"
     | only -> only
+
+/// Refuses to run a part of the lane that is whole or nothing, or to run it as another.
+let refuseParts (parsed: ParseResult) (lane: Lane) : unit =
+    if lane.Name = Lane.exhaustive.Name then
+        for budget in [ steps; seconds ] do
+            if (text parsed budget).IsSome then
+                misuse
+                    $"the lane exhaustive is whole or nothing and takes no {budget.Name}; \
+                      --script N replays one graph"
+
+        if (profileFor parsed lane).Name <> lane.Profile.Name then
+            misuse "the lane exhaustive always runs ashlar and ashlar-static, no other --profile"
+
+/// The file to be read, or why it is none.
+let inputOf (path: string) : string =
+    if path = "" then
+        misuse "a path is not empty"
+
+    if System.IO.Directory.Exists path then
+        misuse $"{path}: is a directory"
+
+    if not (System.IO.File.Exists path) then
+        misuse $"{path}: there is no such file"
+
+    path

@@ -5,6 +5,7 @@ open System
 open System.CommandLine
 open System.IO
 open System.Runtime.InteropServices
+open System.Threading
 open Ashlar.Conformance
 open Ashlar.Reference.Block
 open Ashlar.Conformance.Cli.Arguments
@@ -24,6 +25,18 @@ let private writeScript (directory: string) (found: Found) (script: Script) : st
     let path = Path.Combine(directory, $"{lane}-{found.RunSeed}-{found.Number}.script")
     File.WriteAllText(path, ScriptPrinter.print script)
     path
+
+/// As `writeScript`; a script that cannot be written is no reason to lose the report that has it.
+let private tryWriteScript (directory: string) (found: Found) (script: Script) : string option =
+    let lost (why: string) =
+        Console.Error.WriteLine $"ashlar-conform: no script in {directory}: {why}; --out says where"
+        None
+
+    try
+        Some(writeScript directory found script)
+    with
+    | :? IOException as error -> lost error.Message
+    | :? UnauthorizedAccessException as error -> lost error.Message
 
 /// Shrinks a finding on a system of its own and writes it down.
 let private settle (scratch: Scratch option) (out: string) (index: int) (found: Found) =
@@ -49,7 +62,7 @@ let private settle (scratch: Scratch option) (out: string) (index: int) (found: 
             if found.Lane = Lane.canary.Name then
                 None
             else
-                Some(writeScript out found script)
+                tryWriteScript out found script
     }
 
 /// Parts of one run often find the same; one of each kind is shrunk and shown.
@@ -57,7 +70,9 @@ let private distinct (found: Found list) =
     found |> List.distinctBy (fun f -> Disagreement.signature f.Disagreement)
 
 let private wishes (parsed: ParseResult) : Plan.Wish list = [
-    for lane, part in lanesOf parsed ->
+    for lane, part in lanesOf parsed do
+        refuseParts parsed lane
+
         {
             Lane = lane
             PartName = part
@@ -65,13 +80,17 @@ let private wishes (parsed: ParseResult) : Plan.Wish list = [
             Budget = budgetOf parsed lane
             Profile = profileFor parsed lane
             Workers = workersOf parsed
-            Only = onlyOf parsed
+            Only = onlyOf parsed lane
         }
 ]
 
 let private runPart (progress: Progress) (part: Part) : PartResult =
     if part.Lane = Lane.exhaustive.Name then
         let result, counts = Display.watch progress (fun () -> Exhaustive.run progress part)
+
+        match part.Only with
+        | Some number when counts.Graphs = 0L -> misuse $"there is no graph {number}"
+        | _ -> ()
 
         Console.WriteLine(
             $"exhaustive: {counts.Graphs} graphs, {counts.Letters} letters, \
@@ -82,17 +101,19 @@ let private runPart (progress: Progress) (part: Part) : PartResult =
     else
         Display.watch progress (fun () -> Runner.run progress part)
 
-/// The first signal ends the run in good order, with its report; the second ends the program.
+/// The first signal ends the run in good order, with its report; the second ends the program. A
+/// run that stopped by itself, having found enough, still gets to its report.
 let private stopOnSignal (progress: Progress) =
+    let mutable signals = 0
+
     let handle (context: PosixSignalContext) =
-        if not progress.Stop then
+        if Interlocked.Increment &signals = 1 then
             context.Cancel <- true
             progress.Stop <- true
+            Console.Error.WriteLine "ashlar-conform: stopping; the report so far follows"
 
-    [
-        PosixSignalRegistration.Create(PosixSignal.SIGINT, handle)
-        PosixSignalRegistration.Create(PosixSignal.SIGTERM, handle)
-    ]
+    [ PosixSignal.SIGINT; PosixSignal.SIGTERM; PosixSignal.SIGHUP ]
+    |> List.map (fun signal -> PosixSignalRegistration.Create(signal, handle))
 
 /// The parts of a lane; a name that none of them has is a mistake, not an empty run.
 let private partsOf (scratch: Scratch option) (wish: Plan.Wish) =
@@ -101,8 +122,7 @@ let private partsOf (scratch: Scratch option) (wish: Plan.Wish) =
     | parts, _ -> parts
 
 /// Runs the lanes asked for and returns what they came to.
-let execute (parsed: ParseResult) : RunReport =
-    let wishes = wishes parsed
+let private execute (parsed: ParseResult) (wishes: Plan.Wish list) : RunReport =
     let out = Outputs.directoryOf parsed Arguments.out |> Option.defaultWith defaultOut
     let needsFiles = wishes |> List.exists (fun w -> Plan.needsFiles w.Lane)
 
@@ -142,8 +162,10 @@ let execute (parsed: ParseResult) : RunReport =
 /// Runs, shows, writes; the exit code.
 let private reported (parsed: ParseResult) (show: RunReport -> unit) : int =
     let struct (json, html) = Outputs.reportsOf parsed
-    let report = execute parsed
+    let wishes = wishes parsed
+    let report = execute parsed wishes
     show report
+    wishes |> List.iter Summary.again
     Outputs.write json (fun () -> RunReport.toJson report + "\n")
     Outputs.write html (fun () -> Html.page report)
     if RunReport.disagreements report = 0 then 0 else 1

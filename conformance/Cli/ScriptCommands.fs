@@ -12,12 +12,21 @@ open Ashlar.Conformance.Cli.Arguments
 let private load (path: string) : Script =
     let text =
         try
-            let info = FileInfo path
+            use reader = File.OpenText(inputOf path)
+            let text = Text.StringBuilder()
+            let block = Array.zeroCreate<char> 65536
+            let mutable count = reader.Read block
 
-            if info.Exists && info.Length > int64 Limits.scriptCharacters * 4L then
-                misuse $"{path}: a script has at most {Limits.scriptCharacters} characters"
+            // A device has no length and no end.
+            while count > 0 do
+                text.Append(block, 0, count) |> ignore
 
-            File.ReadAllText path
+                if text.Length > Limits.scriptCharacters then
+                    misuse $"{path}: a script has at most {Limits.scriptCharacters} characters"
+
+                count <- reader.Read block
+
+            text.ToString()
         with
         | :? IOException as error -> misuse error.Message
         | :? UnauthorizedAccessException as error -> misuse error.Message
@@ -120,6 +129,7 @@ let explain (path: string) (wanted: int64 option) : int =
 /// `shrink FILE`: the shortest script with the same disagreement.
 let shrink (path: string) (parsed: ParseResult) : int =
     let script = load path
+    let target = Outputs.fileOf parsed out
 
     match withMaker parsed script (fun maker -> Plan.shrink maker script) with
     | _, None ->
@@ -134,8 +144,8 @@ let shrink (path: string) (parsed: ParseResult) : int =
                     Header = { small.Header with Seed = script.Header.Seed }
             }
 
-        match textOf parsed out with
-        | Some target -> File.WriteAllText(target, text)
+        match target with
+        | Some _ -> Outputs.write target (fun () -> text)
         | None -> Console.Write text
 
         Console.Error.WriteLine $"{script.Steps.Length} steps became {small.Steps.Length}"

@@ -107,9 +107,11 @@ let finding (width: int) (f: ReportedFinding) : unit =
     Console.WriteLine(kind + Disagreement.sentence f.ShrunkDisagreement)
     Console.WriteLine("replay: " + Runner.replayLine f.Found)
 
-    match f.Path with
-    | Some path -> Console.WriteLine("script: " + path)
-    | None -> ()
+    match f.Path, RunReport.replayScript f with
+    | Some path, Some line ->
+        Console.WriteLine("script: " + path)
+        Console.WriteLine("or:     " + line)
+    | _ -> ()
 
     for line in Findings.describe profile width f.ShrunkDisagreement do
         Console.WriteLine line
@@ -151,12 +153,21 @@ let print (report: RunReport) : unit =
     | 0 -> ()
     | n -> Console.WriteLine $"{n} scripts ended the system under test: findings, no verdicts"
 
-    for result in report.Results do
-        Console.WriteLine(
-            $"replay the run: ashlar-conform run --lane {result.Part.Lane} --profile "
-            + $"{result.Part.Profile.Name} --seed {result.Part.Seed}"
-            + (match result.Part.Budget with
-               | Budget.Steps n when n < Int64.MaxValue -> $" --steps {n}"
-               | Budget.Steps _ -> ""
-               | Budget.Seconds s -> $" --seconds {s}")
-        )
+/// The line that repeats a lane of the run.
+let again (wish: Plan.Wish) : unit =
+    let part =
+        match wish.PartName with
+        | Some name -> "/" + name
+        | None -> ""
+
+    let extent =
+        match wish.Only, wish.Budget with
+        | Some number, _ -> $" --script {number}"
+        | None, Budget.Steps n when n <= Limits.stepsMax -> $" --steps {n}"
+        | None, Budget.Steps _ -> ""
+        | None, Budget.Seconds s -> $" --seconds {s}"
+
+    Console.WriteLine(
+        $"replay the run: ashlar-conform run --lane {wish.Lane.Name}{part} --profile "
+        + $"{wish.Profile.Name} --seed {wish.Seed}{extent}"
+    )

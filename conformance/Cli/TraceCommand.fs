@@ -37,24 +37,24 @@ let private toJson (report: Traces.Report) =
 /// The exit code: 0 when all but texts agree.
 let run (path: string) (parsed: ParseResult) : int =
     let profile = profileOf parsed
+    let target = Outputs.fileOf parsed json
 
     let result =
         try
+            let path = inputOf path
             Plan.onThread (fun () -> Traces.replayFile profile path)
         with
         | :? IOException as error -> misuse error.Message
         | :? UnauthorizedAccessException as error -> misuse error.Message
 
     match result with
-    | Error message -> misuse $"{path}: {message}"
+    | Error message -> misuse $"{path}:{message}"
     | Ok report ->
         for m in List.truncate shownMax report.Mismatches do
             Console.WriteLine $"{path}:{m.Line}: {m.What} differs after {m.Command}"
             Console.WriteLine $"  recorded:  {m.Recorded}"
             Console.WriteLine $"  predicted: {m.Predicted}"
 
-        textOf parsed json
-        |> Option.iter (fun target -> File.WriteAllText(target, toJson report + "\n"))
-
+        Outputs.write target (fun () -> toJson report + "\n")
         Console.WriteLine(Traces.summary report)
         if Traces.agrees report then 0 else 1

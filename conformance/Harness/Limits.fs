@@ -31,6 +31,12 @@ let disagreements = 2_000
 /// How often the shrinker may run a script before it keeps what it has.
 let shrinkRuns = 4_000
 
+/// The longest budget of transitions or scripts: months of any machine, far from overflow.
+let stepsMax = 1_000_000_000_000_000L
+
+/// The longest budget of time, a week: soak keeps what each of its half minutes covered.
+let secondsMax = 7 * 24 * 60 * 60
+
 /// Worker threads: more than cores only slow each other down.
 let workersMax = 256
 

@@ -39,12 +39,17 @@ type private Observed = {
 }
 
 /// A line that is no line of a trace.
-exception private TraceFault of message: string
+exception private TraceFault of column: int * message: string
 
-let private fault message = raise (TraceFault message)
+let private fault message = raise (TraceFault(1, message))
+
+let private members value =
+    match value with
+    | Value.Dict members -> members
+    | _ -> fault "an object was expected"
 
 let private field name value =
-    match Value.find name (Value.members value) with
+    match Value.find name (members value) with
     | ValueSome found -> found
     | ValueNone -> fault $"the member '{name}' is missing"
 
@@ -66,18 +71,18 @@ let private emptyImageBytes = 3L * 65536L + 8L
 let private addFile (world: World) (name: string, file: Value) =
     let size =
         match field "size" file with
-        | Value.Int size -> size
-        | _ -> fault "the size of a file is a number"
+        | Value.Int size when size >= 0L && size <= Limits.fileBytesMax -> size
+        | _ -> fault $"the size of a file is a number from 0 to {Limits.fileBytesMax}"
 
     let isOctal = String.forall (fun c -> c >= '0' && c <= '7')
 
     match (word (field "mode" file)).Split ' ' with
     | [| mode; owner |] when isOctal mode && mode.Length = 4 ->
         let format =
-            if field "format" file = Value.Str "qcow2" then
-                Format.Qcow2 World.plainHeader
-            else
-                Format.Raw
+            match field "format" file with
+            | Value.Str "qcow2" -> Format.Qcow2 World.plainHeader
+            | Value.Str "raw" -> Format.Raw
+            | _ -> fault "the format of a file is raw or qcow2"
 
         let inode = {
             World.plainFile format size with
@@ -93,7 +98,7 @@ let private addFile (world: World) (name: string, file: Value) =
 /// The world of an episode: its files, an NBD server and throttle group tg0.
 let private start (episode: Value) =
     let world = { World.empty with ThrottleGroups = set [ "tg0" ] }
-    let files = Value.members (field "world" episode)
+    let files = members (field "world" episode)
     List.fold addFile world files, { Graph.empty with NbdServer = true }
 
 let private generatedName = Regex(@"#block\d+", RegexOptions.Compiled)
@@ -103,7 +108,7 @@ let private plain (text: string) =
     generatedName.Replace(text.Replace("\r\n", "\n").TrimEnd '\n', "#block")
 
 let private textOf reply =
-    match Value.find "error" (Value.members reply) with
+    match Value.find "error" (members reply) with
     | ValueSome error -> word (field "desc" error)
     | ValueNone ->
         match field "return" reply with
@@ -121,7 +126,7 @@ let private recorded (step: Value) =
     {
         Text = plain (textOf (field "reply" step))
         Nodes = items (field "nodes" step) |> List.map node |> List.sort
-        Descriptors = Value.members (field "fd" step) |> List.map file |> List.sort
+        Descriptors = members (field "fd" step) |> List.map file |> List.sort
     }
 
 let private mode writable = if writable then "rw" else "ro"
@@ -224,7 +229,9 @@ let private compare line (command: string) (seen: Observed) (said: Observed) (re
 /// A command that QMP itself would refuse stays where it is and reports that.
 let private stepOf profile world state (command: Value) =
     let arguments =
-        Value.find "arguments" (Value.members command) |> ValueOption.defaultValue (Value.Dict [])
+        Value.find "arguments" (members command) |> ValueOption.defaultValue (Value.Dict [])
+
+    members arguments |> ignore
 
     match Command.ofQmp (word (field "execute" command)) arguments with
     | Error refusal -> { Result = Error refusal; State = state; World = world }
@@ -234,9 +241,9 @@ let private take profile (world, state, report) number (line: string) =
     let entry =
         match Json.parse number line with
         | Ok entry -> entry
-        | Error wrong -> fault wrong.Message
+        | Error wrong -> raise (TraceFault(wrong.Column, wrong.Message))
 
-    match Value.find "command" (Value.members entry) with
+    match Value.find "command" (members entry) with
     | ValueSome command ->
         let outcome = stepOf profile world state command
         let text = Json.render command
@@ -246,7 +253,7 @@ let private take profile (world, state, report) number (line: string) =
         let world, state = start entry
         world, state, report
 
-/// Replays a trace, line by line, or says which line is none of a trace.
+/// Replays a trace, line by line, or says at which LINE:COLUMN it is no trace.
 let replay (profile: Profile) (lines: string seq) : Result<Report, string> =
     let mutable at = 0
 
@@ -266,9 +273,14 @@ let replay (profile: Profile) (lines: string seq) : Result<Report, string> =
                 current <- take profile current at line
 
         let _, _, report = current
+
+        // Nothing compared is nothing agreed.
+        if report.Outcomes.Compared = 0 then
+            fault "the trace has no step"
+
         Ok { report with Mismatches = List.rev report.Mismatches }
-    with TraceFault message ->
-        Error $"line {at}: {message}"
+    with TraceFault(column, message) ->
+        Error $"{max 1 at}:{column}: {message}"
 
 /// Replays a trace from a file.
 let replayFile (profile: Profile) (path: string) : Result<Report, string> =

@@ -154,6 +154,9 @@ let private finding (profile: Profile) (f: ReportedFinding) =
     String.concat "" [
         $"<h3>{escape (Disagreement.sentence d)}</h3>"
         $"<p class=\"soft\">Replay: <code>{escape (Runner.replayLine f.Found)}</code></p>"
+        (match RunReport.replayScript f with
+         | Some line -> $"<p class=\"soft\">Or the shrunk script: <code>{escape line}</code></p>"
+         | None -> "")
         "<div class=\"pair\">"
         drawing "before" unmarked before
         yield! after

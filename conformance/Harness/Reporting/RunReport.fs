@@ -79,6 +79,22 @@ module RunReport =
     /// Whether the run ended as its lane should.
     let isGood (report: RunReport) : bool = (disagreements report > 0) = report.MustFail
 
+    /// The line that runs the written script on the system that disagreed.
+    let replayScript (f: ReportedFinding) : string option =
+        let system =
+            match f.Found.Sut with
+            | Sut.EngineInMemory -> ""
+            | Sut.EngineOnFiles -> "--files "
+            | Sut.Qemu -> "--sut qemu "
+
+        let quoted (path: string) =
+            if path |> Seq.forall (fun c -> Char.IsAsciiLetterOrDigit c || "/._-".Contains c) then
+                path
+            else
+                "'" + path.Replace("'", "'\\''") + "'"
+
+        f.Path |> Option.map (fun path -> $"ashlar-conform replay {system}{quoted path}")
+
     let private int (n: int) = Value.Int(int64 n)
 
     let private lane (result: PartResult) =
@@ -112,6 +128,10 @@ module RunReport =
             "script",
             (match f.Path with
              | Some path -> Value.Str path
+             | None -> Value.Null)
+            "replayScript",
+            (match replayScript f with
+             | Some line -> Value.Str line
              | None -> Value.Null)
         ]
 

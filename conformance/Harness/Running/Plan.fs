@@ -48,7 +48,8 @@ let private soakTurns (seconds: int) = [
 
 let private smoke (wish: Wish) make =
     if not (Lane.hasEngine wish.Profile) then
-        [ make "smoke/memory" wish.Profile Sut.EngineInMemory wish.Budget ]
+        // Named as the part of the whole lane for the profile, so that replay lines find it.
+        [ make $"smoke/{wish.Profile.Name}" wish.Profile Sut.EngineInMemory wish.Budget ]
     else
         [
             yield make "smoke/memory" wish.Profile Sut.EngineInMemory (share 80 wish.Budget)
@@ -65,23 +66,27 @@ let private smoke (wish: Wish) make =
                             (share 2 wish.Budget)
         ]
 
-/// Soak turns between memory and files; every turn has its own seed.
+/// Soak turns between memory and files; every turn has its own seed. A turn that is asked for by
+/// its number is there however long the run was that it is from.
 let private soak (wish: Wish) make =
-    match wish.Budget with
-    | Budget.Steps _ -> [ make "soak" wish.Profile Sut.EngineInMemory wish.Budget ]
-    | Budget.Seconds seconds ->
-        soakTurns seconds
-        |> List.map (fun (turn, length) ->
-            let name = $"soak/{turn}"
+    let turn (number: int) budget =
+        let sut =
+            if number % 2 = 1 then
+                Sut.EngineOnFiles
+            else
+                Sut.EngineInMemory
 
-            make
-                name
-                wish.Profile
-                (if turn % 2 = 1 then
-                     Sut.EngineOnFiles
-                 else
-                     Sut.EngineInMemory)
-                (Budget.Seconds length))
+        make $"soak/{number}" wish.Profile sut budget
+
+    match wish.PartName, wish.Budget with
+    | Some digits, budget ->
+        match Int32.TryParse digits with
+        | true, number when number >= 0 -> [ turn number budget ]
+        | _ -> []
+    | None, Budget.Steps _ -> [ make "soak" wish.Profile Sut.EngineInMemory wish.Budget ]
+    | None, Budget.Seconds seconds ->
+        soakTurns seconds
+        |> List.map (fun (number, length) -> turn number (Budget.Seconds length))
 
 /// The parts of a lane, in order.
 let parts (scratch: Scratch option) (wish: Wish) : Part list =

@@ -276,5 +276,12 @@ module Runner =
 
     /// The line that runs the script again.
     let replayLine (found: Found) : string =
-        $"ashlar-conform run --lane {found.Lane} --profile {found.Profile.Name} "
+        // The number of a graph of the exhaustive lane fixes its policy, too.
+        let profile =
+            if found.Lane = Lane.exhaustive.Name then
+                ""
+            else
+                $"--profile {found.Profile.Name} "
+
+        $"ashlar-conform run --lane {found.Lane} {profile}"
         + $"--seed {found.RunSeed} --script {found.Number}"

@@ -132,12 +132,21 @@ type private JsonReader(text: string) =
             at <- start
             fail "not a number of 64 bits"
 
-    member private _.Word(word: string, value: Value) : Value =
+    /// A character that a terminal would act on is told by its number.
+    member private _.NoValue() : Value =
+        let c = text[at]
+
+        if Char.IsControl c || Char.IsSurrogate c then
+            fail $"the character U+{int c:X4} does not begin a value"
+        else
+            fail $"'{c}' does not begin a value"
+
+    member private this.Word(word: string, value: Value) : Value =
         if String.CompareOrdinal(text, at, word, 0, word.Length) = 0 then
             at <- at + word.Length
             value
         else
-            fail $"'{text[at]}' does not begin a value"
+            this.NoValue()
 
     member private this.Members(depth: int) : Value =
         at <- at + 1
@@ -204,7 +213,7 @@ type private JsonReader(text: string) =
         | 'f' -> this.Word("false", Value.Bool false)
         | 'n' -> this.Word("null", Value.Null)
         | c when c = '-' || Char.IsAsciiDigit c -> this.Number()
-        | c -> fail $"'{c}' does not begin a value"
+        | _ -> this.NoValue()
 
 /// Reading and writing one JSON document on one line.
 module Json =

@@ -89,9 +89,9 @@ type Scratch private (directory: string, hold: FileStream) =
     /// The directory.
     member _.Directory = directory
 
-    /// A fresh subdirectory.
+    /// A fresh subdirectory. The name of a lane's part has a slash, which makes no directory here.
     member _.Sub(name: string) : string =
-        let path = Path.Combine(directory, name)
+        let path = Path.Combine(directory, name.Replace('/', '-'))
         Libc.mkdir path
         path
 
