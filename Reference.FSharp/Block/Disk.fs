@@ -127,7 +127,7 @@ module Disk =
             match nearestImage state below with
             | ValueNone -> readChild context state world below offset length
             | ValueSome image ->
-                let owned = own context state world image offset length
+                let owned = own context state world image offset length 0L
 
                 match owned.Result with
                 | Ok() -> readChild context state owned.World below offset length
@@ -238,8 +238,9 @@ module Disk =
 
         List.fold add zeroed content
 
-    /// Makes every cluster that a range touches the image's own, unchanged (BLK-DATA-005).
-    and private own context state world node offset length : Answer<unit> =
+    /// Makes every cluster that a range touches the image's own, unchanged. Of the range the first
+    /// `replaced` bytes are about to be replaced, so nobody asks what they were (BLK-DATA-005).
+    and private own context state world node offset length replaced : Answer<unit> =
         match imageOf world node with
         | ValueNone -> answer world (Ok())
         | ValueSome(struct (_, inode, cluster)) when isCompressed context inode cluster offset ->
@@ -248,9 +249,22 @@ module Disk =
             let first = offset / cluster * cluster
             let stop = (offset + length + cluster - 1L) / cluster * cluster
 
+            let read (found: Answer<Bytes>) (struct (at, length)) =
+                match found.Result with
+                | Ok(ValueSome content) ->
+                    let one = readImage context state found.World node at length
+                    let add = ValueOption.map (Content.overlay at length content)
+                    { Result = Result.map add one.Result; World = one.World }
+                | _ -> found
+
             let copy (so: Answer<unit>) (struct (from, length)) =
                 let visible = max 0L (min length (inode.SizeBytes - from))
-                let found = readImage context state so.World node from visible
+
+                let found =
+                    [ { Offset = offset; Length = replaced; Byte = 0uy } ]
+                    |> gaps from visible
+                    |> List.fold read (answer so.World (Ok(ValueSome [])))
+
                 let inode = found.World.Inodes[id]
 
                 match so.Result, found.Result with
@@ -341,7 +355,7 @@ module Disk =
     /// qcow2: its clusters first, then the bytes (BLK-DATA-005).
     and private writeImage context state world node offset length value =
         Rule.touch context (Rule.data 5)
-        let owned = own context state world node offset length
+        let owned = own context state world node offset length length
 
         match owned.Result, imageOf owned.World node with
         | Error text, _ -> answer owned.World (Error text)
@@ -355,7 +369,7 @@ module Disk =
     let ownEnd (context: Context) (state: State) (node: Node) (size: int64) : Answer<unit> =
         match imageOf context.World node with
         | ValueSome(struct (_, _, cluster)) when size % cluster <> 0L ->
-            own context state context.World node (size - 1L) 1L
+            own context state context.World node (size - 1L) 1L 0L
         | _ -> answer context.World (Ok())
 
     /// Whether the backend may (BLK-DATA-001).

@@ -175,9 +175,11 @@ module Image =
                 | ValueNone -> Seen.Unreadable
 
     /// An overlay that owns nothing of the first cluster shows its backing's bytes, be they a
-    /// header. What is written through it goes elsewhere, so the image itself is lost sight of.
+    /// header, if it has any length at all. What is written through it goes elsewhere, so the image
+    /// itself is lost sight of.
     and private seenThrough context (state: State) (node: Node) (hold: ImageHold) : Seen =
         match context.World.Inodes.TryGetValue hold.Inode with
+        | true, { Format = Format.Qcow2 _; SizeBytes = 0L } -> Seen.NoImage
         | true, { Format = Format.Qcow2 _; Allocated = allocated; Content = content } ->
             match Graph.childNamed state node "backing" with
             | ValueSome edge when List.isEmpty (Content.within 0L 1L allocated) ->
