@@ -9,27 +9,45 @@ type Violation = { Invariant: string; Node: string; Text: string }
 module Invariant =
     let private violation invariant node text = { Invariant = invariant; Node = node; Text = text }
 
-    /// A profile's declared differences are no violations of it. I2 is checked in the form that
-    /// the profile keeps, so nothing is left out of it.
+    /// A profile's declared differences are no violations of it. I1 and I2 are checked in the form
+    /// that the profile keeps, so nothing is left out of them.
     let private undeclared (profile: Profile) (violations: Violation list) =
         match violations with
         | [] -> []
         | violations ->
             let declared = Profile.declared profile |> List.collect _.Invariants
-            let isDeclared v = v.Invariant <> "I2" && List.contains v.Invariant declared
+
+            let isDeclared v =
+                v.Invariant <> "I1" && v.Invariant <> "I2" && List.contains v.Invariant declared
+
             violations |> List.filter (isDeclared >> not)
 
-    /// I1 (BLK-PERM-003): nobody needs what another parent forbids.
-    let private conflicts (state: State) (node: Node) = [
+    /// The node that holds an edge and every node above it.
+    let rec private above (state: State) (edge: Edge) : Set<int> =
+        match edge.Parent with
+        | Parent.Backend _ -> Set.empty
+        | Parent.Node id ->
+            Graph.parents state state.Nodes[id]
+            |> List.map (above state)
+            |> Set.unionMany
+            |> Set.add id
+
+    /// I1 (BLK-PERM-003): nobody needs what another parent forbids. Where two ways down from one
+    /// node meet, the recursive update tests each edge against the other's old pair (DD-TWO-WAYS).
+    let private conflicts (profile: Profile) (state: State) (node: Node) = [
         match node.Parents with
         | []
         | [ _ ] -> ()
         | _ ->
             let parents = Graph.parents state node
 
+            let mayMeet (a: Edge) (b: Edge) =
+                profile.PermissionUpdate = PermissionUpdate.Recursive
+                && not (Set.intersect (above state a) (above state b)).IsEmpty
+
             for a in parents do
                 for b in parents do
-                    if a.Id <> b.Id && not (Perm.subset b.Perm a.Shared) then
+                    if a.Id <> b.Id && not (Perm.subset b.Perm a.Shared) && not (mayMeet a b) then
                         violation "I1" node.Name (b.Name + " needs what " + a.Name + " forbids")
     ]
 
@@ -125,7 +143,10 @@ module Invariant =
                 else
                     fixpoint context state node pair @ descriptors profile node perm
 
-            conflicts state node @ writers profile node perm @ canonical @ structure state node
+            conflicts profile state node
+            @ writers profile node perm
+            @ canonical
+            @ structure state node
 
         let found = state.Nodes |> Map.fold (fun all _ node -> ofNode node @ all) []
         undeclared profile (found @ cycles state)

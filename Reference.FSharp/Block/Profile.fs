@@ -178,6 +178,12 @@ module Profile =
         [ "I2"; "I7" ],
         "A read-only node grants resize when it is asked for without write."
 
+        (fun p -> p.PermissionUpdate = PermissionUpdate.Recursive),
+        "DD-TWO-WAYS",
+        "BLK-PERM-060",
+        [ "I1" ],
+        "Where two ways down from a node meet, each edge is tested against the other's old pair."
+
         _.StalePermissions,
         "DD-STALE-PERMS",
         "BLK-PERM-034",

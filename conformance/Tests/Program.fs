@@ -34,6 +34,7 @@ let clean = [
         Generators.GeneratorTests.tests
         Generators.ShrinkTests.tests
         Generators.ExhaustiveTests.tests
+        Generators.LaneTests.tests
     ]
     Mutants.MutantTests.tests
     Qemu.DaemonTests.tests
