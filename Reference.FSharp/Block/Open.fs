@@ -57,25 +57,36 @@ module Open =
 
     /// QEMU puts the name in the header into the options of an inline backing child, unless its
     /// `file` child says a filename (DD-HEADER-NAME): what that leads to.
-    let rec private forcedNameText (spec: Spec) : string voption =
-        match spec.Driver, Options.childSpec "file" spec.Children with
-        | (Driver.File | Driver.Blkdebug), _ ->
-            ValueSome "Can't specify 'file' and 'filename' options at the same time"
-        | Driver.NullCo, _ -> ValueSome "The only allowed filename for this driver is 'null-co://'"
-        | _, ValueSome(ChildSpec.Inline file) -> forcedNameText file
-        | _, ValueSome(ChildSpec.Reference _) ->
-            ValueSome
-                "Cannot reference an existing block device with additional options or a new \
-                 filename"
-        // nbd names the first option in the order of a hash table; quorum opens the file first.
-        | _ -> ValueSome Refusal.anyText
+    let rec private forcedNameText context state role parent (spec: Spec) : string voption =
+        let effective = Options.inheritFrom role parent (Options.join spec.Own spec.Implied)
 
-    let private forcedName (context: Context) (hold: ImageHold) (child: ChildSpec) =
+        let ofChild name =
+            match Options.childSpec name spec.Children with
+            | ValueSome(ChildSpec.Inline child) ->
+                forcedNameText context state Role.Image effective child
+            | ValueSome(ChildSpec.Reference _) ->
+                ValueSome
+                    "Cannot reference an existing block device with additional options or a new \
+                     filename"
+            | _ -> ValueSome Refusal.anyText
+
+        match spec.Driver with
+        | Driver.File -> ValueSome "Can't specify 'file' and 'filename' options at the same time"
+        | Driver.NullCo -> ValueSome "The only allowed filename for this driver is 'null-co://'"
+        // It hands the name on to its image, after its own tests (BLK-OPEN-008).
+        | Driver.Blkdebug ->
+            match OpenTests.own context state spec effective with
+            | Error why -> ValueSome why.Text
+            | Ok _ -> ofChild "image"
+        // nbd names the first option in the order of a hash table; quorum opens the file first.
+        | _ -> ofChild "file"
+
+    let private forcedName (context: Context) state (node: Node) (hold: ImageHold) child =
         match child with
         | ChildSpec.Inline spec when context.Profile.ForcesHeaderName && hold.NamesBacking ->
             match Options.childSpec "file" spec.Children with
             | ValueSome(ChildSpec.Inline { Driver = Driver.File }) -> ValueNone
-            | _ -> forcedNameText spec
+            | _ -> forcedNameText context state Role.Cow node.Effective spec
         | _ -> ValueNone
 
     let private childOf name (spec: Spec) = Options.childSpec name spec.Children
@@ -358,7 +369,7 @@ module Open =
             | Ok(struct (state, child)) -> attach context state id child "backing" Role.Cow
 
         let forced hold child =
-            match forcedName context hold child with
+            match forcedName context state node hold child with
             | ValueSome text ->
                 let why = Rule.refuse context (Rule.opening 12) node.Name text
                 prefix { Why = why; Left = state }

@@ -74,11 +74,13 @@ module ReopenQueue =
             Settings = node.Settings
         }
 
-    /// Inline options of children that inherit are taken apart: they are no options here.
+    /// Inline options of children that inherit are taken apart: they are no options here. Where
+    /// a merged entry has a reference, too, they are not (DD-REOPEN-TWICE).
     let private leftOf (state: State) (node: Node) (children: (string * ChildSpec) list) =
         let isTaken (name, spec) =
-            match spec, Graph.childNamed state node name with
-            | ChildSpec.Inline _, ValueSome edge -> state.Nodes[edge.Child].InheritsFrom = node.Id
+            match spec, Options.childSpec name children, Graph.childNamed state node name with
+            | ChildSpec.Inline _, ValueSome(ChildSpec.Inline _), ValueSome edge ->
+                state.Nodes[edge.Child].InheritsFrom = node.Id
             | _ -> false
 
         if List.exists isTaken children then
@@ -196,6 +198,21 @@ module ReopenQueue =
         | ValueSome refusal -> Error refusal
         | ValueNone -> Ok(List.rev queue)
 
+    /// What two mentions say of children. A reference, or null, and inline options are options of
+    /// different names to QEMU, so a later inline dict does not take an earlier reference back; the
+    /// reference goes first, because it decides.
+    let private mergedChildren (later: (string * ChildSpec) list) earlier =
+        let isInline (_, spec: ChildSpec) = spec.IsInline
+
+        let isSaidAgain (name, spec) =
+            not (isInline (name, spec))
+            && later |> List.exists (fun (n, s) -> n = name && not (isInline (n, s)))
+
+        let inlined, references =
+            later @ List.filter (isSaidAgain >> not) earlier |> List.partition isInline
+
+        references @ inlined
+
     /// qemu-7.2: a node met again is merged in place (DD-REOPEN-TWICE, DD-REOPEN-ORDER).
     let private merged (state: State) (asked: (int * Ask) list) =
         let rec queueNode (queue: Entry list) id own children keep heritage =
@@ -204,12 +221,7 @@ module ReopenQueue =
 
             let own, children =
                 match old with
-                | Some old ->
-                    Options.join own old.Explicit,
-                    children
-                    @ (old.Children
-                       |> List.filter (fun (name, spec) ->
-                           spec.IsReference && (Options.childSpec name children).IsNone))
+                | Some old -> Options.join own old.Explicit, mergedChildren children old.Children
                 | None -> own, children
 
             // what is kept are the old entry's options where there is one

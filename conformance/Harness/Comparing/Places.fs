@@ -15,7 +15,7 @@ module Places =
     let private isGenerated (name: string) = name.StartsWith '#'
 
     /// The names made up by the block layer, each with the node's place: the path to it from a node
-    /// that somebody named.
+    /// that somebody named; where only users of the graph are left, from the export.
     let private places (o: Observation) : Map<string, string> =
         let nodes = o.Nodes |> List.map (fun n -> n.Name, n) |> Map.ofList
 
@@ -23,13 +23,27 @@ module Places =
             if not (isGenerated name) then
                 name
             else
-                (nodes.TryFind name |> Option.map _.Parents |> Option.defaultValue [])
-                |> List.map (fun edge ->
-                    match edge.Holder with
-                    | Holder.Node parent -> place parent + "." + edge.Name
-                    | Holder.Backend _ -> nodes[name].Driver + "." + edge.Name)
-                |> List.sortWith (fun a b -> System.String.CompareOrdinal(a, b))
-                |> List.tryHead
+                let parents = nodes.TryFind name |> Option.map _.Parents |> Option.defaultValue []
+
+                let above =
+                    parents
+                    |> List.choose (fun edge ->
+                        match edge.Holder with
+                        | Holder.Node parent -> Some(place parent + "." + edge.Name)
+                        | Holder.Backend _ -> None)
+
+                let users = [
+                    for id, node in o.Exports do
+                        if node = name then
+                            "export " + id
+                ]
+
+                let others = parents |> List.map (fun edge -> nodes[name].Driver + "." + edge.Name)
+
+                [ above; users; others ]
+                |> List.tryFind (List.isEmpty >> not)
+                |> Option.map (List.sortWith (fun a b -> System.String.CompareOrdinal(a, b)))
+                |> Option.map List.head
                 |> Option.defaultValue name
 
         o.Nodes
