@@ -84,6 +84,8 @@ type Profile = {
     ProbesBacking: bool
     /// BLK-OPEN-012: the name in the header goes into the options of an inline backing child.
     ForcesHeaderName: bool
+    /// BLK-OPEN-014: only the low 32 bits of a vote threshold count.
+    NarrowThreshold: bool
     /// BLK-OPEN-021, BLK-OPEN-017: what ashlar refuses because it is not there yet is used:
     /// features of qcow2, direct I/O, engines.
     UsesFeatures: bool
@@ -112,6 +114,7 @@ module Profile =
         RemembersLength = false
         ProbesBacking = false
         ForcesHeaderName = false
+        NarrowThreshold = false
         UsesFeatures = false
         CountedNames = true
     }
@@ -136,6 +139,7 @@ module Profile =
             RemembersLength = true
             ProbesBacking = true
             ForcesHeaderName = true
+            NarrowThreshold = true
             UsesFeatures = true
             CountedNames = false
     }
@@ -243,6 +247,12 @@ module Profile =
         "BLK-OPEN-012",
         [],
         "The name in a header goes into the options of an inline backing child, and clashes."
+
+        _.NarrowThreshold,
+        "DD-THRESHOLD",
+        "BLK-OPEN-014",
+        [],
+        "Only the low 32 bits of a vote threshold count."
 
         _.UsesFeatures,
         "DD-FEATURES",

@@ -38,6 +38,7 @@ let clean = [
     ]
     Mutants.MutantTests.tests
     Qemu.DaemonTests.tests
+    Qemu.FindingsTests.tests
 ]
 
 /// The tests of a Planted build: only those that switch a planted bug on.

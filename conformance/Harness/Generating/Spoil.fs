@@ -33,8 +33,13 @@ let rec private nest (levels: int) (inner: Value) : Value =
 /// How deep options nest that a profile without a limit is asked about.
 let private claimedLevels = 40
 
+/// What direct I/O needs, and refuses, is the host's file system's to say.
+let private isClaimedCache (cache: Value) =
+    cache <> Value.Dict []
+    && Value.find "direct" (Value.members cache) <> ValueSome(Value.Bool true)
+
 /// Whether the profiles of QEMU claim anything about the options: nothing about an empty cache
-/// object, about names with a NUL, and about options that nest too deeply.
+/// object, about direct I/O, about names with a NUL, and about options that nest too deeply.
 let isClaimed (options: Value) : bool =
     let rec walk level value =
         match value with
@@ -44,7 +49,7 @@ let isClaimed (options: Value) : bool =
             level < claimedLevels
             && members
                |> List.forall (fun (key, item) ->
-                   (key <> "cache" || item <> Value.Dict []) && walk (level + 1) item)
+                   (key <> "cache" || isClaimedCache item) && walk (level + 1) item)
         | _ -> true
 
     walk 0 options

@@ -11,5 +11,6 @@ let all =
         Requirements.tests
         Prose.tests
         Tables.tests
+        FindingPages.tests
         Hygiene.tests
     ]
