@@ -88,6 +88,26 @@ module Oracle =
         | NbdServerRemove _
         | QemuIoReopen _ -> unknown context state command
 
+    /// In QEMU a raw window that its child cannot fill when its length is asked stays as short
+    /// (DD-LENGTH). Whoever watches asks after every command.
+    let private watched (context: Context) (outcome: Outcome) : Outcome =
+        let context = { context with World = outcome.World }
+
+        let shorten (state: State) _ (node: Node) =
+            match node.Settings with
+            | Settings.Raw(offset, ValueSome size) ->
+                match Image.measure context state node with
+                | ValueSome bytes when bytes < size ->
+                    let settings = Settings.Raw(offset, ValueSome bytes)
+                    Graph.putNode { node with Settings = settings } state
+                | _ -> state
+            | _ -> state
+
+        if context.Profile.RemembersLength then
+            { outcome with State = Map.fold shorten outcome.State outcome.State.Nodes }
+        else
+            outcome
+
     /// Profiles of the recursive permission update have commands of their own (BLK-OPEN-031).
     let private legacy (context: Context) (state: State) (command: Command) =
         match command with
@@ -116,7 +136,7 @@ module Oracle =
 
             let outcome =
                 match context.Profile.PermissionUpdate with
-                | PermissionUpdate.Transactional -> perform context state command
+                | PermissionUpdate.Transactional -> perform context state command |> watched context
                 | PermissionUpdate.Recursive -> legacy context state command
 
             match context.Asked.Count with
