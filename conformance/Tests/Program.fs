@@ -39,6 +39,7 @@ let clean = [
     Mutants.MutantTests.tests
     Qemu.DaemonTests.tests
     Qemu.FindingsTests.tests
+    testList "cli" [ Cli.MisuseTests.tests; Cli.RunTests.tests ]
 ]
 
 /// The tests of a Planted build: only those that switch a planted bug on.

@@ -5,6 +5,7 @@ open System
 open System.IO
 open Expecto
 open Ashlar.Block
+open Ashlar.Conformance.Tests
 open Ashlar.Conformance.Tests.Qcow2
 open Ashlar.Conformance.Tests.Qcow2.Images
 
@@ -31,16 +32,15 @@ let private memory (body: Host -> unit) =
 
 /// The kernel, with names taken in a directory of their own, and without root's way around modes.
 let private kernel (body: Host -> unit) =
-    let directory = Directory.CreateTempSubdirectory("ashlar-io-").FullName
-    let path (name: string) = Path.Combine(directory, name)
+    Temporary.withDirectory "io" (fun directory ->
+        let path (name: string) = Path.Combine(directory, name)
 
-    let files = {
-        new IHostFiles with
-            member _.Open(name, writable, file) =
-                LinuxHostFiles.Instance.Open(path name, writable, &file)
-    }
+        let files = {
+            new IHostFiles with
+                member _.Open(name, writable, file) =
+                    LinuxHostFiles.Instance.Open(path name, writable, &file)
+        }
 
-    try
         use capabilities = ThreadCapabilities.DropFileModeOverride()
 
         if not capabilities.FileModesCount then
@@ -52,9 +52,7 @@ let private kernel (body: Host -> unit) =
             Chmod = fun name mode -> File.SetUnixFileMode(path name, enum<UnixFileMode> mode)
             Rename = fun source target -> File.Move(path source, path target, true)
             Unlink = path >> File.Delete
-        }
-    finally
-        Directory.Delete(directory, true)
+        })
 
 let private tryOpen (host: Host) path writable =
     let mutable file: HostFile | null = null

@@ -54,9 +54,8 @@ let private qemuIo format (path: string) command (flags: string list) =
 /// A qcow2 file in a directory of its own.
 let private withImage body =
     Needs.qemuIo ()
-    let directory = Directory.CreateTempSubdirectory("ashlar-locks-").FullName
 
-    try
+    Temporary.withDirectory "locks" (fun directory ->
         let path = Path.Combine(directory, "disk.qcow2")
         let mutable created: HostFile | null = null
         LinuxHostFiles.Instance.Create(path, 0o600, &created) |> ignore
@@ -68,9 +67,7 @@ let private withImage body =
             | null -> ()
             | refusal -> failtest refusal.Text
 
-        body path
-    finally
-        Directory.Delete(directory, true)
+        body path)
 
 let private options (members: (string * OptionValue) list) =
     let keys, values = List.unzip members

@@ -3,6 +3,7 @@ module internal Ashlar.Conformance.Tests.Qcow2.Tools
 
 open System.Diagnostics
 open System.IO
+open Ashlar.Conformance.Tests
 open Ashlar.Conformance.Tests.Qcow2.Images
 open Ashlar.Conformance.Tests.Qcow2.Scenario
 
@@ -34,10 +35,4 @@ let judge directory path (subject: Subject) =
     run "qemu-img" [ "compare"; "-q"; "-f"; "qcow2"; "-F"; "raw"; path; expected ]
 
 /// A directory that is gone afterwards.
-let withDirectory body =
-    let directory = Directory.CreateTempSubdirectory("ashlar-qcow2-").FullName
-
-    try
-        body directory
-    finally
-        Directory.Delete(directory, true)
+let withDirectory body = Temporary.withDirectory "qcow2" body

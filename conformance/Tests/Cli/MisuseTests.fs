@@ -1,0 +1,106 @@
+/// What a person gets wrong ends with exit code 2 and one line that says what and where.
+module Ashlar.Conformance.Tests.Cli.MisuseTests
+
+open System.IO
+open System.Text
+open Expecto
+open Ashlar.Conformance
+open Ashlar.Conformance.Tests
+open Ashlar.Conformance.Tests.Cli.Driving
+open Ashlar.Reference.Block
+
+let private utf8 (text: string) = Encoding.UTF8.GetBytes text
+
+let private script =
+    "# ashlar-script 1\n"
+    + "{\"execute\": \"blockdev-add\", \"arguments\": "
+    + "{\"driver\": \"null-co\", \"node-name\": \"n\"}}\n"
+    + "#expect ok\n"
+
+let private commandLines = [
+    [ "run"; "--lane"; "nope" ], "there is no lane 'nope'"
+    [ "run"; "--profile"; "nope" ], "there is no profile 'nope'"
+    [ "run"; "--seed"; "-1" ], "--seed is a number from 0"
+    [ "run"; "--seconds"; "0" ], "--seconds is from 1"
+    [ "run"; "--lane"; "soak"; "--seconds"; "2147483647" ], "--seconds is from 1"
+    [ "run"; "--lane"; "smoke"; "--steps"; "9223372036854775807" ], "--steps is from 1"
+    [ "run"; "--workers"; "257" ], "--workers is from 1 to 256"
+    [ "run"; "--lane"; "memory"; "--script"; "1" ], "--script needs the --seed"
+    [ "run"; "--lane"; "soak/x" ], "the lane soak has no part 'x'"
+    [ "run"; "--lane"; "exhaustive"; "--steps"; "5" ], "takes no --steps"
+    [ "run"; "--lane"; "exhaustive"; "--seconds"; "5" ], "takes no --seconds"
+    [ "run"; "--lane"; "exhaustive"; "--profile"; "qemu-7.2" ], "no other --profile"
+    [ "run"; "--lane"; "exhaustive"; "--script"; "123456789" ], "there is no graph 123456789"
+    [ "run"; "--json"; "nowhere/report" ], "--json nowhere/report: "
+    [ "replay"; "" ], "a path is not empty"
+    [ "replay"; "missing" ], "missing: there is no such file"
+    [ "explain"; "." ], ".: is a directory"
+    [ "explain"; "a.script"; "--step"; "0" ], "has the steps 1 to 1, not 0"
+    [ "shrink"; "a.script"; "--out"; "nowhere/b" ], "--out nowhere/b: "
+    [ "replay-trace"; "a.script" ], "a.script:1:1: "
+]
+
+/// Texts that are no scripts; the place is a line and a column.
+let private scripts = [
+    "an empty file", "", "1:1: a script begins with the line"
+    "noise", "\u0001\u0000\u0002 noise", "1:1: a script begins with the line"
+    "broken JSON", script + "{\"execute\": \"x\", \"arguments\": }", "4:31: '}' does not begin"
+    "a control character", script + "{\"execute\": \u0007}", "4:13: the character U+0007"
+    "a long line", script + "{\"" + System.String('x', 10_000_000), "4:1: the line is longer"
+    "deep nesting", script + String.replicate 100_000 "[", "4:1026: nested deeper than 1024"
+]
+
+let private traces = [
+    "no step", "", "1:1: the trace has no step"
+    "a cut line", "{\"world\": {\"a\"", "1:15: the line ends"
+    "a world that is a number", "{\"world\": 5}", "1:1: an object was expected"
+    "no world", "{}", "1:1: the member 'world' is missing"
+    "a negative size",
+    "{\"world\": {\"a\": {\"mode\": \"0644 owner\", \"size\": -1, \"format\": \"raw\"}}}",
+    "1:1: the size of a file"
+    "no reply",
+    "{\"world\": {}}\n{\"command\": {\"execute\": \"x\"}, \"nodes\": [], \"fd\": {}}",
+    "2:1: the member 'reply' is missing"
+    "descriptors that are a number",
+    "{\"world\": {}}\n"
+    + "{\"command\": {\"execute\": \"x\"}, \"reply\": {\"return\": {}}, \"nodes\": [], \"fd\": 5}",
+    "2:1: an object was expected"
+]
+
+let tests =
+    testList "misuse" [
+        for arguments, says in commandLines do
+            let line = String.concat " " arguments
+
+            test $"ashlar-conform {line}" {
+                runWith [ "a.script", utf8 script ] arguments |> refused says
+            }
+
+        for name, text, says in scripts do
+            test $"a script with {name}" {
+                match ScriptParser.parse text with
+                | Ok _ -> failtest "it is a script"
+                | Error wrong -> Expect.stringStarts (TextError.render "" wrong) $":{says}" "where"
+            }
+
+        for name, text, says in traces do
+            test $"a trace with {name}" {
+                match Traces.replay Profile.qemu31 (text.Split '\n') with
+                | Ok _ -> failtest "it is a trace"
+                | Error wrong -> Expect.stringStarts wrong says "where"
+            }
+
+        test "a script's line and column reach the person" {
+            let _, text, says = scripts[2]
+            let files = [ "a.script", utf8 text ]
+            runWith files [ "replay"; "a.script" ] |> refused $"a.script:{says}"
+        }
+
+        test "line ends and a byte order mark of another system are no misuse" {
+            let other =
+                Array.append [| 0xEFuy; 0xBBuy; 0xBFuy |] (utf8 (script.Replace("\n", "\r\n")))
+
+            let ended = runWith [ "a.script", other ] [ "replay"; "a.script" ]
+            Expect.equal ended.Code 0 ended.Errors
+        }
+    ]
