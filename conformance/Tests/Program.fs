@@ -16,7 +16,7 @@ let clean = [
     DerivationTests.tests
     testSequenced (testList "qcow2" Qcow2.Tests.all)
     testList "io" [ Io.HostFilesTests.tests; Io.LockTests.tests ]
-    testList "data path" [ Data.DriverTests.tests; Data.FlushTests.tests ]
+    testList "data path" [ Data.DriverTests.tests; Data.FlushTests.tests; Data.GateTests.tests ]
     testList "algebra" [
         Algebra.LatticeTests.tests
         Algebra.UsersTests.tests

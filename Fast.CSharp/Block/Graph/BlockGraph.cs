@@ -9,7 +9,7 @@ namespace Ashlar.Block;
 /// <summary>
 /// A graph of block nodes and the commands that change it. Each <c>Try</c> method is one command:
 /// null means done, otherwise nothing changed, to the order of every list (BLK-GRAPH-007), and the
-/// value says why. Not thread-safe: one control thread.
+/// value says why. Not thread-safe: one control thread, or <see cref="Gate"/>.
 /// </summary>
 public sealed partial class BlockGraph : IDisposable
 {
@@ -35,6 +35,12 @@ public sealed partial class BlockGraph : IDisposable
 
     /// <summary>The settings the graph was made with.</summary>
     public BlockGraphOptions Options { get; }
+
+    /// <summary>
+    /// Who may touch the graph now, for an embedder that runs requests beside control commands
+    /// (BLK-DATA-014).
+    /// </summary>
+    public GraphGate Gate { get; } = new();
 
     /// <summary>All nodes, in the order in which they got their names.</summary>
     public ReadOnlySpan<BlockNode> Nodes => _nodes.AsSpan(0, NodeCount);
