@@ -18,12 +18,18 @@ type Command =
     | BlockdevSnapshot of node: string * overlay: string
     | BlockResize of nodeName: string * size: int64
     | NbdServerStart
+    /// BLK-EXPORT-009.
+    | NbdServerStop
     | BlockExportAdd of id: string * nodeName: string * name: string option * writable: bool
     | BlockExportDel of id: string
-    /// Legacy profiles (BLK-EXPORT-010).
+    /// BLK-EXPORT-008; legacy profiles BLK-EXPORT-010.
     | NbdServerAdd of device: string * name: string * writable: bool
-    /// Legacy profiles (BLK-EXPORT-010).
+    /// BLK-EXPORT-011; legacy profiles BLK-EXPORT-010.
     | NbdServerRemove of name: string * hard: bool
+    /// BLK-OBJ-002.
+    | ObjectAdd of kind: ObjectKind * id: string
+    /// BLK-OBJ-003.
+    | ObjectDel of id: string
     /// Legacy profiles: `qemu-io NODE "reopen ..."` (BLK-REOPEN-030).
     | QemuIoReopen of node: string * arguments: string
     /// BLK-PERM-050.
@@ -39,6 +45,15 @@ type Command =
 /// their own.
 module Command =
     let private str (s: string) = Value.Str s
+
+    /// QAPI's names of the kinds of objects.
+    let objectKinds = [
+        "throttle-group", ObjectKind.ThrottleGroup
+        "iothread", ObjectKind.IoThread
+        "secret", ObjectKind.Secret
+    ]
+
+    let private kindName kind = objectKinds |> List.find (fun (_, k) -> k = kind) |> fst
 
     /// The name and arguments of a command; no name for one that has no QMP form.
     let toQmp (command: Command) : string * Value =
@@ -57,6 +72,7 @@ module Command =
                     "addr",
                     Value.Dict [ "type", str "unix"; "data", Value.Dict [ "path", str "nbd.sock" ] ]
                 ]
+            | NbdServerStop -> "nbd-server-stop", []
             | BlockExportAdd(id, node, exportName, writable) ->
                 "block-export-add",
                 [
@@ -75,6 +91,16 @@ module Command =
             | NbdServerRemove(exportName, hard) ->
                 "nbd-server-remove",
                 [ "name", str exportName; "mode", str (if hard then "hard" else "safe") ]
+            | ObjectAdd(kind, id) ->
+                "object-add",
+                [
+                    "qom-type", str (kindName kind)
+                    "id", str id
+                    // a secret is not without something to keep
+                    if kind = ObjectKind.Secret then
+                        "data", str "open sesame"
+                ]
+            | ObjectDel id -> "object-del", [ "id", str id ]
             | QemuIoReopen(node, arguments) ->
                 "human-monitor-command",
                 [ "command-line", str ("qemu-io " + node + " \"reopen " + arguments + "\"") ]
@@ -89,6 +115,7 @@ module Command =
     /// The type an argument must have, by QAPI's word for it.
     type private Kind =
         | AString
+        | AnEnum of string list
         | ABool
         | AnInt
         | AList
@@ -96,7 +123,8 @@ module Command =
 
     let private expected kind =
         match kind with
-        | AString -> "string"
+        | AString
+        | AnEnum _ -> "string"
         | ABool -> "boolean"
         | AnInt -> "integer"
         | AList -> "array"
@@ -104,12 +132,14 @@ module Command =
 
     let private fits kind value =
         match kind, value with
-        | AString, Value.Str _
+        | (AString | AnEnum _), Value.Str _
         | ABool, Value.Bool _
         | AnInt, Value.Int _
         | AList, Value.List _
         | ADict, Value.Dict _ -> true
         | _ -> false
+
+    let private removeMode = AnEnum [ "safe"; "hard" ]
 
     /// The arguments of a command: name, type, whether they are needed.
     let private signature name =
@@ -120,18 +150,28 @@ module Command =
         | "block_resize" ->
             Some [ "device", AString, false; "node-name", AString, false; "size", AnInt, true ]
         | "nbd-server-start" -> Some [ "addr", ADict, true ]
+        | "nbd-server-stop" -> Some []
+        | "object-add" ->
+            Some [
+                "qom-type", AnEnum(List.map fst objectKinds), true
+                "id", AString, true
+                // what a secret is made of; its form is another package's
+                "data", AString, false
+                "file", AString, false
+            ]
+        | "object-del" -> Some [ "id", AString, true ]
         | "block-export-add" ->
             Some [
-                "type", AString, true
+                "type", AnEnum [ "nbd" ], true
                 "id", AString, true
                 "node-name", AString, true
                 "writable", ABool, false
                 "name", AString, false
             ]
-        | "block-export-del" -> Some [ "id", AString, true; "mode", AString, false ]
+        | "block-export-del" -> Some [ "id", AString, true; "mode", removeMode, false ]
         | "nbd-server-add" ->
             Some [ "device", AString, true; "name", AString, false; "writable", ABool, false ]
-        | "nbd-server-remove" -> Some [ "name", AString, true; "mode", AString, false ]
+        | "nbd-server-remove" -> Some [ "name", AString, true; "mode", removeMode, false ]
         | "human-monitor-command" -> Some [ "command-line", AString, true ]
         | _ -> None
 
@@ -144,6 +184,11 @@ module Command =
             | ValueNone when needed -> Some("Parameter '" + name + "' is missing")
             | ValueSome value when not (fits kind value) ->
                 Some("Invalid parameter type for '" + name + "', expected: " + expected kind)
+            | ValueSome(Value.Str word) ->
+                match kind with
+                | AnEnum words when not (List.contains word words) ->
+                    Some("Parameter '" + name + "' does not accept value '" + word + "'")
+                | _ -> None
             | _ -> None
 
         let unexpected (name, _) =
@@ -198,8 +243,6 @@ module Command =
             | "blockdev-snapshot" -> Ok(BlockdevSnapshot(text "node", text "overlay"))
             | "block_resize" -> Ok(BlockResize(text "node-name", number "size"))
             | "nbd-server-start" -> Ok NbdServerStart
-            | "block-export-add" when text "type" <> "nbd" ->
-                refuse ("Parameter 'type' does not accept value '" + text "type" + "'")
             | "block-export-add" ->
                 let name =
                     match Value.find "name" members with
@@ -208,8 +251,14 @@ module Command =
 
                 Ok(BlockExportAdd(text "id", text "node-name", name, flag "writable"))
             | "block-export-del" -> Ok(BlockExportDel(text "id"))
+            | "nbd-server-stop" -> Ok NbdServerStop
+            | "object-add" ->
+                let kind = objectKinds |> List.find (fun (name, _) -> name = text "qom-type")
+                Ok(ObjectAdd(snd kind, text "id"))
+            | "object-del" -> Ok(ObjectDel(text "id"))
             | "nbd-server-add" ->
-                let name = if text "name" = "" then text "device" else text "name"
+                let isNamed = (Value.find "name" members).IsSome
+                let name = text (if isNamed then "name" else "device")
                 Ok(NbdServerAdd(text "device", name, flag "writable"))
             | "nbd-server-remove" -> Ok(NbdServerRemove(text "name", text "mode" = "hard"))
             | _ -> ofMonitorLine (text "command-line")

@@ -155,12 +155,40 @@ module Exports =
                     Backend = -1
                 }
 
-    /// block-export-del (BLK-EXPORT-006).
-    let del (context: Context) (state: State) (id: string) =
+    /// nbd-server-add, today a block-export-add under the export's name (BLK-EXPORT-008).
+    let addByDevice (context: Context) (state: State) device name writable =
+        match OpenTests.lookup context state device with
+        | Error why -> Refused.by state why
+        | Ok node ->
+            let node = state.Nodes[node]
+            Rule.touch context (Rule.export 8)
+            add context state name node.Name (Some name) (writable && node.Writable)
+
+    let private remove (context: Context) (state: State) rule id =
         match state.Exports |> List.tryFind (fun export -> export.Id = id) with
-        | None -> "Export '" + id + "' is not found" |> refusing context state id (Rule.export 6)
+        | None -> "Export '" + id + "' is not found" |> refusing context state id rule
         | Some export ->
-            Rule.touch context (Rule.export 6)
+            Rule.touch context rule
             let exports = state.Exports |> List.filter (fun other -> other.Id <> id)
             let state = Transaction.removeBackend context state export.Backend
             Ok { state with Exports = exports }
+
+    /// block-export-del (BLK-EXPORT-006).
+    let del (context: Context) (state: State) (id: string) = remove context state (Rule.export 6) id
+
+    /// nbd-server-remove, today a block-export-del by id (BLK-EXPORT-011).
+    let removeById (context: Context) (state: State) (id: string) =
+        remove context state (Rule.export 11) id
+
+    /// nbd-server-stop: the exports go, newest first, then the server (BLK-EXPORT-009).
+    let stopServer (context: Context) (state: State) =
+        if not state.NbdServer then
+            refusing context state "" (Rule.export 9) "NBD server not running"
+        else
+            Rule.touch context (Rule.export 9)
+
+            let gone (state: State) (export: Export) =
+                Transaction.removeBackend context state export.Backend
+
+            let state = List.fold gone state state.Exports
+            Ok { state with Exports = []; NbdServer = false }

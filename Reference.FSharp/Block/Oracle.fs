@@ -31,6 +31,12 @@ module Oracle =
             outcome context.World before (Error refused.Why)
         | Error refused -> outcome context.World refused.Left (Error refused.Why)
 
+    /// The end of a command that changes the world only.
+    let private altered (context: Context) (state: State) (result: Result<World, Refusal>) =
+        match result with
+        | Ok world -> outcome world state (Ok Done)
+        | Error why -> outcome context.World state (Error why)
+
     let private resize (context: Context) (state: State) name size =
         match Resize.run context state name size with
         | Ok(struct (state, world)) -> outcome world state (Ok Done)
@@ -74,6 +80,7 @@ module Oracle =
             changed (GraphCommands.snapshot context state node overlay)
         | BlockResize(name, size) -> resize context state name size
         | NbdServerStart -> changed (Exports.startServer context state)
+        | NbdServerStop -> changed (Exports.stopServer context state)
         | BlockExportAdd(id, node, name, writable) ->
             changed (Exports.add context state id node name writable)
         | BlockExportDel id -> changed (Exports.del context state id)
@@ -84,8 +91,11 @@ module Oracle =
         | BackendDetach name -> changed (Exports.detachBackend context state name)
         | Request(backend, asked) -> request context state backend asked
         | Move move -> outcome (World.apply move context.World) state (Ok Done)
-        | NbdServerAdd _
-        | NbdServerRemove _
+        | NbdServerAdd(device, name, writable) ->
+            changed (Exports.addByDevice context state device name writable)
+        | NbdServerRemove(name, _) -> changed (Exports.removeById context state name)
+        | ObjectAdd(kind, id) -> Objects.add context kind id |> altered context state
+        | ObjectDel id -> Objects.del context state id |> altered context state
         | QemuIoReopen _ -> unknown context state command
 
     /// In QEMU a raw window that its child cannot fill when its length is asked stays as short

@@ -43,7 +43,18 @@ module Context =
 /// Names of requirements and the noting of what they did.
 module Rule =
     /// The subjects of the requirements, in the order of their numbers.
-    let subjects = [| "PERM"; "GRAPH"; "RO"; "OPEN"; "REOPEN"; "FILE"; "EXPORT"; "DATA"; "SIZE" |]
+    let subjects = [|
+        "PERM"
+        "GRAPH"
+        "RO"
+        "OPEN"
+        "REOPEN"
+        "FILE"
+        "EXPORT"
+        "DATA"
+        "SIZE"
+        "OBJ"
+    |]
 
     /// BLK-PERM-nnn, and so on for the other subjects.
     let inline perm (number: int) : Rule = number
@@ -56,6 +67,7 @@ module Rule =
     let inline export (number: int) : Rule = 384 + number
     let inline data (number: int) : Rule = 448 + number
     let inline size (number: int) : Rule = 512 + number
+    let inline obj (number: int) : Rule = 576 + number
 
     /// The id of a requirement, such as BLK-PERM-003.
     let id (rule: Rule) : string = "BLK-" + subjects[rule / 64] + "-" + (rule % 64).ToString "000"

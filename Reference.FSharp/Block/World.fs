@@ -63,6 +63,13 @@ type Inode = {
 /// An export of an NBD server somewhere.
 type RemoteExport = { SizeBytes: int64; ReadOnly: bool; Content: Content }
 
+/// Kinds of objects that block nodes and their users refer to (BLK-OBJ-001).
+[<RequireQualifiedAccess>]
+type ObjectKind =
+    | ThrottleGroup
+    | IoThread
+    | Secret
+
 /// Everything outside the graph that decides an outcome.
 type World = {
     /// Names of files and the inodes they lead to.
@@ -71,8 +78,8 @@ type World = {
     Inodes: Map<int, Inode>
     /// Exports by server path (unix socket) and export name.
     Remotes: Map<struct (string * string), RemoteExport>
-    /// Names of throttle groups.
-    ThrottleGroups: Set<string>
+    /// Objects by id (BLK-OBJ-001).
+    Objects: Map<string, ObjectKind>
 }
 
 /// The environment's moves; they always succeed and no node sees them at once (BLK-FILE).
@@ -104,7 +111,7 @@ module World =
         Paths = Map.empty
         Inodes = Map.empty
         Remotes = Map.empty
-        ThrottleGroups = Set.empty
+        Objects = Map.empty
     }
 
     /// Adds a file under a path.

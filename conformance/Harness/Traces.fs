@@ -97,7 +97,7 @@ let private addFile (world: World) (name: string, file: Value) =
 
 /// The world of an episode: its files, an NBD server and throttle group tg0.
 let private start (episode: Value) =
-    let world = { World.empty with ThrottleGroups = set [ "tg0" ] }
+    let world = { World.empty with Objects = Map [ "tg0", ObjectKind.ThrottleGroup ] }
     let files = members (field "world" episode)
     List.fold addFile world files, { Graph.empty with NbdServer = true }
 

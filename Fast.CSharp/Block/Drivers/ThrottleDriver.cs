@@ -33,12 +33,9 @@ public sealed partial class ThrottleDriver : FilterDriver
     private BlockError? TestGroup(in OptionSet options)
     {
         string name = NameIn(options);
-        foreach (string group in Node.Graph.ThrottleGroups)
+        if (Node.Graph.HasThrottleGroup(name))
         {
-            if (string.Equals(group, name))
-            {
-                return null;
-            }
+            return null;
         }
         return new BlockError(BlockErrorKind.NotFound, $"Throttle group '{name}' does not exist");
     }

@@ -27,6 +27,16 @@ public sealed partial class BlockGraph
     /// <summary>As <see cref="TryNbdServerStart"/>.</summary>
     public void NbdServerStart() => BlockException.ThrowIf(TryNbdServerStart());
 
+    /// <summary>As <see cref="TryNbdServerStop"/>.</summary>
+    public void NbdServerStop() => BlockException.ThrowIf(TryNbdServerStop());
+
+    /// <summary>As <see cref="TryObjectAdd"/>.</summary>
+    public void ObjectAdd(BlockObjectKind kind, string id) =>
+        BlockException.ThrowIf(TryObjectAdd(kind, id));
+
+    /// <summary>As <see cref="TryObjectDel"/>.</summary>
+    public void ObjectDel(string id) => BlockException.ThrowIf(TryObjectDel(id));
+
     /// <summary>As <see cref="TryBlockExportAdd"/>.</summary>
     public void BlockExportAdd(string id, string nodeName, string? name, bool writable) =>
         BlockException.ThrowIf(TryBlockExportAdd(id, nodeName, name, writable));

@@ -81,6 +81,44 @@ public sealed partial class BlockGraph
     }
 
     /// <summary>
+    /// nbd-server-stop: the exports go, newest first, then the server (BLK-EXPORT-009).
+    /// </summary>
+    public BlockError? TryNbdServerStop()
+    {
+        if (!IsNbdServerRunning)
+        {
+            return new BlockError(BlockErrorKind.NotFound, "NBD server not running");
+        }
+        for (int index = _exports.Count - 1; index >= 0; index--)
+        {
+            DetachRoot(_exports[index].Backend);
+        }
+        _exports.Clear();
+        IsNbdServerRunning = false;
+        return null;
+    }
+
+    /// <summary>
+    /// nbd-server-add: an export under the name of the export, or of the device where that is null,
+    /// and not writable where the node is not (BLK-EXPORT-008).
+    /// </summary>
+    public BlockError? TryNbdServerAdd(string device, string? name, bool writable)
+    {
+        BlockNode? node = FindNode(device);
+        if (node is null)
+        {
+            return NodeOpener.NoSuchNode(device);
+        }
+        name ??= device;
+        return TryBlockExportAdd(name, node.Name, name, writable && !node.IsReadOnly);
+    }
+
+    /// <summary>
+    /// nbd-server-remove: the export of that id goes (BLK-EXPORT-011).
+    /// </summary>
+    public BlockError? TryNbdServerRemove(string name) => TryBlockExportDel(name);
+
+    /// <summary>
     /// block-export-add of type nbd; a null name means the node's (BLK-EXPORT-001 to -005).
     /// </summary>
     public BlockError? TryBlockExportAdd(string id, string nodeName, string? name, bool writable)

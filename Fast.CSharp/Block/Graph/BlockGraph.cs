@@ -16,7 +16,6 @@ public sealed partial class BlockGraph : IDisposable
     private readonly Dictionary<string, BlockNode> _nodesByName = new(StringComparer.Ordinal);
     private readonly Dictionary<string, BlockBackend> _backendsByName = new(StringComparer.Ordinal);
     private readonly List<BlockExport> _exports = [];
-    private readonly string[] _throttleGroups;
     private readonly Reopener _reopener;
     private BlockNode[] _nodes = new BlockNode[16];
     private BlockBackend[] _backends = new BlockBackend[4];
@@ -25,7 +24,10 @@ public sealed partial class BlockGraph : IDisposable
     public BlockGraph(BlockGraphOptions options)
     {
         Options = options;
-        _throttleGroups = [.. options.ThrottleGroups];
+        foreach (string group in options.ThrottleGroups)
+        {
+            _objects.Add(new BlockObject(BlockObjectKind.ThrottleGroup, group));
+        }
         Transaction = new GraphTransaction(this);
         Walk = new GraphWalk(this);
         Opener = new NodeOpener(this);
@@ -51,7 +53,7 @@ public sealed partial class BlockGraph : IDisposable
     /// <summary>All exports, oldest first.</summary>
     public IReadOnlyList<BlockExport> Exports => _exports;
 
-    /// <summary>True once nbd-server-start was accepted (BLK-EXPORT-007).</summary>
+    /// <summary>True between nbd-server-start and -stop (BLK-EXPORT-007, BLK-EXPORT-009).</summary>
     public bool IsNbdServerRunning { get; private set; }
 
     internal GraphTransaction Transaction { get; }
@@ -71,8 +73,6 @@ public sealed partial class BlockGraph : IDisposable
 
     /// <summary>The next generated name's number (BLK-GRAPH-003).</summary>
     internal long NameCounter { get; set; }
-
-    internal ReadOnlySpan<string> ThrottleGroups => _throttleGroups;
 
     /// <summary>The node of that name, or null.</summary>
     public BlockNode? FindNode(string name) => _nodesByName.GetValueOrDefault(name);

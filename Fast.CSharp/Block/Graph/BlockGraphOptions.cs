@@ -27,6 +27,6 @@ public sealed class BlockGraphOptions
     /// <summary>Who reaches remote exports; without one every nbd node is refused.</summary>
     public IRemoteExportConnector? RemoteExports { get; init; }
 
-    /// <summary>The throttle groups that exist (BLK-OPEN-013).</summary>
+    /// <summary>The throttle groups that exist from the start (BLK-OBJ-001).</summary>
     public IReadOnlyCollection<string> ThrottleGroups { get; init; } = [];
 }

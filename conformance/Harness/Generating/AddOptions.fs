@@ -152,6 +152,12 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
         else
             "none.raw"
 
+    /// A throttle group, most often the one that nearly all nodes share.
+    let throttleGroup () =
+        if dice.Percent 4 then "nogroup"
+        elif dice.Percent 85 then "tg0"
+        else dice.Pick [| "tg1"; "tg2"; "io0" |]
+
     let fileOptions (wanted: Wanted) : (string * Value) list = [
         "filename", Value.Str(fileName wanted)
 
@@ -283,7 +289,7 @@ type AddOptions(dice: Dice, swarm: Swarm, script: Script, sight: Sight) =
                 "data-file", Value.Str(reference Wanted.Anything)
           ]
         | "throttle" -> [
-            "throttle-group", Value.Str(if dice.Percent 4 then "nogroup" else "tg0")
+            "throttle-group", Value.Str(throttleGroup ())
             "file", this.Child(wanted, depth)
           ]
         | "copy-on-read" -> [ "file", this.Child(wanted, depth) ]

@@ -229,6 +229,29 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
             isPrepared <- true
             BlockdevAdd(claimed (fun () -> [ Value.Dict(overlayOptions ()) ]) |> List.head)
 
+    let objectKinds = [|
+        ObjectKind.ThrottleGroup
+        ObjectKind.ThrottleGroup
+        ObjectKind.IoThread
+        ObjectKind.Secret
+    |]
+
+    let objectIds = [| "tg0"; "tg1"; "tg2"; "io0" |]
+
+    /// An id for which that holds, if there is one; seldom another, or one that is none.
+    let objectId (holds: string -> bool) =
+        match Array.filter holds objectIds with
+        | _ when dice.Percent 4 -> dice.Pick [| "9!"; ""; "nx" |]
+        | [||] -> dice.Pick objectIds
+        | _ when dice.Percent 15 -> dice.Pick objectIds
+        | found -> dice.Pick found
+
+    /// What nbd-server-remove names: an id, often one that is there.
+    let removed () =
+        match sight.State.Exports with
+        | export :: _ when dice.Percent 60 -> export.Id
+        | _ -> dice.Pick exportNames
+
     let make (kind: int) =
         match kind with
         | 0 -> BlockdevAdd(claimed (fun () -> [ Value.Dict(node ()) ]) |> List.head)
@@ -248,7 +271,10 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | 14 -> users.Request 3
         | 15 -> Move(move ())
         | 16 -> NbdServerAdd(anyName (), dice.Pick exportNames, dice.Percent 50)
-        | 17 -> NbdServerRemove(dice.Pick exportNames, dice.Percent 70)
+        | 17 -> NbdServerRemove(removed (), dice.Percent 70)
+        | 19 -> NbdServerStop
+        | 20 -> ObjectAdd(dice.Pick objectKinds, objectId (not << sight.World.Objects.ContainsKey))
+        | 21 -> ObjectDel(objectId sight.World.Objects.ContainsKey)
         | _ -> legacyReopen ()
 
     /// What a command needs first: a node, a backend, an export, a server. One command in ten goes
@@ -260,6 +286,8 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | _ when sight.Nodes.Count = 0 -> 0
         | 5 when sight.State.NbdServer -> 6
         | 6 when not sight.State.NbdServer -> 5
+        | 16 when not surroundings.Legacy && not sight.State.NbdServer -> 5
+        | 19 when not sight.State.NbdServer -> 5
         | 7 when sight.State.Exports.IsEmpty -> if sight.State.NbdServer then 6 else 5
         | 9
         | 10
@@ -275,12 +303,7 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
 
         // Commands of another era are refused by name (BLK-OPEN-031).
         if dice.Below 400 = 0 && not surroundings.OverQmp then
-            make (
-                if surroundings.Legacy then
-                    3 + dice.Below 2
-                else
-                    16 + dice.Below 3
-            )
+            make (if surroundings.Legacy then 3 + dice.Below 2 else 18)
         // A graph that has used up its names shrinks again, or its users change.
         elif kind = 0 && (sight.Nodes.Count >= nodesMany || namesUsedUp ()) && dice.Percent 90 then
             make (

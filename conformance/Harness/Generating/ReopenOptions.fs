@@ -78,7 +78,10 @@ type ReopenOptions(dice: Dice, swarm: Swarm, sight: Sight, add: AddOptions) =
                 else
                     set key (Value.Int(dice.Pick windows)) members
             | 14 when node.Driver = Driver.Throttle ->
-                set "throttle-group" (Value.Str(dice.Pick [| "tg0"; "tg1"; "nogroup" |])) members
+                set
+                    "throttle-group"
+                    (Value.Str(dice.Pick [| "tg0"; "tg1"; "tg2"; "nogroup" |]))
+                    members
             | 15 -> set "discard" (Value.Str(dice.Pick [| "unmap"; "ignore" |])) members
             | 16 -> set "cache" (Value.Dict [ "no-flush", Value.Bool true ]) members
             | 17 when dice.Percent 40 -> toggled "force-share" members

@@ -62,12 +62,19 @@ module Swarm =
     let private driverWeights = [| 22; 8; 20; 18; 9; 8; 6; 8; 5 |]
 
     /// The order of CommandKind.names.
-    let private commandWeights = [| 30; 9; 16; 9; 6; 2; 6; 3; 12; 8; 6; 10; 9; 4; 2; 7; 0; 0; 0 |]
+    let private commandWeights =
+        Array.append [| 30; 9; 16; 9; 6; 2; 6; 3; 12; 8; 6; 10; 9; 4; 2; 7; 1; 1; 0 |] [| 1; 1; 1 |]
 
     /// Of scripts about data.
-    let private dataWeights = [| 12; 5; 4; 5; 9; 1; 1; 1; 12; 3; 6; 22; 18; 10; 1; 1; 0; 0; 0 |]
+    let private dataWeights =
+        Array.append [| 12; 5; 4; 5; 9; 1; 1; 1; 12; 3; 6; 22; 18; 10; 1; 1; 0; 0; 0 |] [|
+            0
+            0
+            0
+        |]
 
-    let private legacyWeights = [| 30; 8; 0; 0; 3; 0; 0; 0; 4; 3; 2; 0; 0; 0; 0; 4; 10; 6; 20 |]
+    let private legacyWeights =
+        Array.append [| 30; 8; 0; 0; 3; 0; 0; 0; 4; 3; 2; 0; 0; 0; 0; 4; 10; 6; 20 |] [| 0; 0; 0 |]
 
     /// Most likings keep their weight, some vanish, some grow.
     let private factors = [| 0; 1; 1; 1; 1; 2; 4 |]

@@ -49,6 +49,9 @@ module CommandKind =
         "nbd-server-add"
         "nbd-server-remove"
         "qemu-io reopen"
+        "nbd-server-stop"
+        "object-add"
+        "object-del"
     |]
 
     /// The kind of a command.
@@ -73,6 +76,9 @@ module CommandKind =
         | NbdServerAdd _ -> 16
         | NbdServerRemove _ -> 17
         | QemuIoReopen _ -> 18
+        | NbdServerStop -> 19
+        | ObjectAdd _ -> 20
+        | ObjectDel _ -> 21
 
 /// Counters of one worker; added up at the end. A requirement that a step exercised and that did
 /// not refuse it counts as accepted.

@@ -173,5 +173,8 @@ module Script =
         {
             files with
                 Remotes = script.Exports |> List.map remote |> Map.ofList
-                ThrottleGroups = Set.ofList script.ThrottleGroups
+                Objects =
+                    script.ThrottleGroups
+                    |> List.map (fun id -> id, ObjectKind.ThrottleGroup)
+                    |> Map.ofList
         }

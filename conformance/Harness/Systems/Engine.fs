@@ -75,6 +75,12 @@ type EngineSubject(script: Script, world: HostWorld, buffer: byte[]) =
         let options = elements |> List.map Options.ofValue |> Array.ofList
         graph.TryBlockdevReopen(ReadOnlySpan options)
 
+    let kindOf (kind: ObjectKind) : BlockObjectKind =
+        match kind with
+        | ObjectKind.ThrottleGroup -> BlockObjectKind.ThrottleGroup
+        | ObjectKind.IoThread -> BlockObjectKind.IoThread
+        | ObjectKind.Secret -> BlockObjectKind.Secret
+
     let act (command: Command) : Answer =
         match command with
         | BlockdevAdd options -> ended (graph.TryBlockdevAdd(Options.ofValue options))
@@ -83,6 +89,13 @@ type EngineSubject(script: Script, world: HostWorld, buffer: byte[]) =
         | BlockdevSnapshot(node, overlay) -> ended (graph.TryBlockdevSnapshot(node, overlay))
         | BlockResize(node, size) -> ended (graph.TryBlockResize(node, size))
         | NbdServerStart -> ended (graph.TryNbdServerStart())
+        | NbdServerStop -> ended (graph.TryNbdServerStop())
+        | NbdServerAdd(device, name, writable) ->
+            ended (graph.TryNbdServerAdd(device, name, writable))
+        // nobody is connected to the server of this lane, so safe and hard are the same
+        | NbdServerRemove(name, _) -> ended (graph.TryNbdServerRemove name)
+        | ObjectAdd(kind, id) -> ended (graph.TryObjectAdd(kindOf kind, id))
+        | ObjectDel id -> ended (graph.TryObjectDel id)
         | BlockExportAdd(id, node, name, writable) ->
             ended (graph.TryBlockExportAdd(id, node, Option.toObj name, writable))
         | BlockExportDel id -> ended (graph.TryBlockExportDel id)
@@ -96,9 +109,7 @@ type EngineSubject(script: Script, world: HostWorld, buffer: byte[]) =
         | Move move ->
             world.Move move
             Answer.Done
-        // BLK-OPEN-031: the engine has no method for what came before or went since.
-        | NbdServerAdd _
-        | NbdServerRemove _
+        // BLK-OPEN-031: the engine has no method for what went since.
         | QemuIoReopen _ ->
             let name = Command.toQmp command |> fst
             Answer.Refused("CommandNotFound", $"The command {name} has not been found")

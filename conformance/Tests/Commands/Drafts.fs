@@ -277,6 +277,11 @@ let command (state: State) (numbers: int list) : Command =
         2, (fun () -> NbdServerStart)
         5, (fun () -> BlockExportAdd(c.Pick [ "e0"; "e1" ], someNode c state, None, c.Percent 50))
         2, (fun () -> BlockExportDel(c.Pick [ "e0"; "e1" ]))
+        1, (fun () -> NbdServerStop)
+        1, (fun () -> NbdServerAdd(someNode c state, c.Pick [ "e0"; "x0" ], c.Percent 50))
+        1, (fun () -> NbdServerRemove(c.Pick [ "e0"; "x0" ], c.Percent 50))
+        1, (fun () -> ObjectAdd(ObjectKind.ThrottleGroup, c.Pick [ "group"; "other"; "9!" ]))
+        1, (fun () -> ObjectDel(c.Pick [ "group"; "other"; "9!" ]))
         10, (fun () -> Request(someBackend c state, request c))
         8, (fun () -> Move(move c))
     ]

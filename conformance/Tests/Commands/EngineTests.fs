@@ -153,11 +153,13 @@ let private identity =
             use subject = start ()
             let taken = draft.Run()
 
-            for step in taken do
-                subject.Act step.Command |> ignore
+            // Where the model leaves an end open the engine may have gone another way.
+            let follows (step: Taken) = isOk (subject.Act step.Command) = step.Outcome.Result.IsOk
+
+            let goesTogether = taken |> List.map follows |> List.forall id
 
             match List.tryLast taken with
-            | Some last when not last.Command.IsMove ->
+            | Some last when goesTogether && not last.Command.IsMove ->
                 let before = seen subject
 
                 for command in ReopenTests.identities last.Outcome.State do

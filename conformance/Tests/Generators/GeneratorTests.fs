@@ -47,8 +47,11 @@ let private bands = [
     "write-zeroes", 0.8, (65.0, 95.0)
     "flush", 0.4, (60.0, 95.0)
     "move", 3.0, (99.9, 100.0)
-    "nbd-server-add", 0.02, (0.0, 0.0)
-    "nbd-server-remove", 0.02, (0.0, 0.0)
+    "nbd-server-stop", 0.1, (30.0, 99.0)
+    "nbd-server-add", 0.1, (30.0, 90.0)
+    "nbd-server-remove", 0.1, (3.0, 70.0)
+    "object-add", 0.1, (60.0, 98.0)
+    "object-del", 0.1, (30.0, 90.0)
     "qemu-io reopen", 0.02, (0.0, 0.0)
 ]
 
