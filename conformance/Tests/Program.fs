@@ -40,6 +40,7 @@ let clean = [
     Qemu.DaemonTests.tests
     Qemu.FindingsTests.tests
     testList "cli" [ Cli.MisuseTests.tests; Cli.RunTests.tests ]
+    testList "storaged" [ Storaged.FlatOptionsTests.tests; Storaged.KeyvalTests.tests ]
 ]
 
 /// The tests of a Planted build: only those that switch a planted bug on.

@@ -7,6 +7,9 @@ internal enum OptionType : byte
 {
     Boolean,
     Integer,
+
+    /// <summary>A number that 32 bits hold; no driver has one.</summary>
+    Natural32,
     String,
 
     /// <summary>A string out of a list.</summary>
@@ -14,6 +17,9 @@ internal enum OptionType : byte
 
     /// <summary>A list of words; its flat names are NAME.0, NAME.1, ...</summary>
     WordList,
+
+    /// <summary>A list of any strings; no driver has one.</summary>
+    StringList,
 
     /// <summary>A node name or an options object.</summary>
     Reference,
@@ -41,6 +47,9 @@ internal sealed class OptionRow(string name, OptionType type, bool isNeeded = fa
 
     /// <summary>The rows of Object.</summary>
     public OptionRow[] Rows { get; init; } = [];
+
+    /// <summary>The form of an Object that has a selector; no driver has one.</summary>
+    public KeyvalForm? Form { get; init; }
 
     /// <summary>The name with what leads to it within the node's options.</summary>
     public string FlatName { get; init; } = name;
@@ -80,6 +89,26 @@ internal static class OptionSchema
         "write",
         "write-unchanged",
         "resize",
+    ];
+
+    /// <summary>What every node has, in the order it is checked (BLK-OPEN-019).</summary>
+    public static readonly OptionRow[] NodeRows =
+    [
+        new("driver", OptionType.String, isNeeded: true),
+        new("node-name", OptionType.String),
+        new("discard", OptionType.Word) { Words = DiscardWords },
+        new("cache", OptionType.Object)
+        {
+            Rows =
+            [
+                new("direct", OptionType.Boolean) { FlatName = "cache.direct" },
+                new("no-flush", OptionType.Boolean) { FlatName = "cache.no-flush" },
+            ],
+        },
+        new("read-only", OptionType.Boolean),
+        new("auto-read-only", OptionType.Boolean),
+        new("force-share", OptionType.Boolean),
+        new("detect-zeroes", OptionType.Word) { Words = DetectZeroesWords },
     ];
 
     public static readonly OptionRow[] FileRows =
