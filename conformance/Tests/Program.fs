@@ -40,6 +40,7 @@ let clean = [
     Qemu.DaemonTests.tests
     Qemu.FindingsTests.tests
     testList "cli" [ Cli.MisuseTests.tests; Cli.RunTests.tests ]
+    Qmp.SessionTests.tests
     testList "storaged" [ Storaged.FlatOptionsTests.tests; Storaged.KeyvalTests.tests ]
 ]
 

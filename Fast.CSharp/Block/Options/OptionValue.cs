@@ -13,6 +13,12 @@ public enum OptionKind : byte
     String,
     List,
     Dictionary,
+
+    /// <summary>A whole number above the largest signed one of 64 bits.</summary>
+    Unsigned,
+
+    /// <summary>Any other number.</summary>
+    Number,
 }
 
 /// <summary>An immutable option value. Dictionaries keep the order they were written in.</summary>
@@ -49,6 +55,15 @@ public sealed class OptionValue : IEquatable<OptionValue>
 
     public static OptionValue Of(long value) => new(OptionKind.Integer, value, null, null, null);
 
+    /// <summary>An integer where it is one of 64 signed bits, else an unsigned one.</summary>
+    public static OptionValue Of(ulong value) =>
+        value <= long.MaxValue
+            ? Of((long)value)
+            : new(OptionKind.Unsigned, (long)value, null, null, null);
+
+    public static OptionValue Of(double value) =>
+        new(OptionKind.Number, BitConverter.DoubleToInt64Bits(value), null, null, null);
+
     public static OptionValue Of(string value) => new(OptionKind.String, 0, value, null, null);
 
     /// <summary>A list; the array is owned by the value from now on.</summary>
@@ -83,6 +98,11 @@ public sealed class OptionValue : IEquatable<OptionValue>
     public bool AsBoolean => Kind == OptionKind.Boolean ? _number != 0 : throw Wrong();
 
     public long AsInteger => Kind == OptionKind.Integer ? _number : throw Wrong();
+
+    public ulong AsUnsigned => Kind == OptionKind.Unsigned ? (ulong)_number : throw Wrong();
+
+    public double AsNumber =>
+        Kind == OptionKind.Number ? BitConverter.Int64BitsToDouble(_number) : throw Wrong();
 
     public string AsString => Kind == OptionKind.String ? _text! : throw Wrong();
 
