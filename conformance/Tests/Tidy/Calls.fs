@@ -14,7 +14,8 @@ type private Ban = {
     Allowed: (string * string) list
 }
 
-let private engine = "Fast.CSharp/"
+/// Servers and programs (Nbd, Qmp, Tools) live in time; the graph does not.
+let private engine = "Fast.CSharp/Block/"
 let private oracle = "Reference.FSharp/"
 let private both = [ engine; oracle ]
 
