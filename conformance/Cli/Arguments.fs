@@ -60,7 +60,8 @@ let realFiles: Option<bool> = option "--files" "run on real files instead of fil
 let sut: Option<string> =
     option
         "--sut"
-        "the system: memory (default) and files for the engine, qemu for qemu-storage-daemon"
+        "the system: memory (default) or files for the engine; a QMP server: qemu, storaged, \
+         'exec:COMMAND' or unix:SOCKET"
 
 let private text (parsed: ParseResult) (option: Option<string>) : string option =
     match parsed.GetValue option with
@@ -97,12 +98,6 @@ let profileOf (parsed: ParseResult) : Profile =
             let names = Profile.all |> List.map _.Name |> String.concat ", "
             misuse $"there is no profile '{name}'; there are {names}"
 
-/// The profile asked for, or the lane's own.
-let profileFor (parsed: ParseResult) (lane: Lane) : Profile =
-    match text parsed profile with
-    | None -> lane.Profile
-    | Some _ -> profileOf parsed
-
 /// The system under test asked for.
 let sutOf (parsed: ParseResult) : Sut =
     match text parsed sut with
@@ -110,8 +105,42 @@ let sutOf (parsed: ParseResult) : Sut =
     | None
     | Some "memory" -> Sut.EngineInMemory
     | Some "files" -> Sut.EngineOnFiles
-    | Some "qemu" -> Sut.Qemu
-    | Some name -> misuse $"there is no system '{name}'; there are memory, files, qemu"
+    | Some name ->
+        match ServerKind.ofWord name with
+        | Some kind -> Sut.Server kind
+        | None ->
+            misuse
+                $"there is no system '{name}'; there are memory, files, qemu, storaged, \
+                  exec:COMMAND, unix:SOCKET"
+
+/// What a lane shall check: a QMP server that was asked for, or its own system.
+let sutFor (parsed: ParseResult) (lane: Lane) : Sut =
+    match text parsed sut, Lane.isServer lane.Sut with
+    | None, _ -> lane.Sut
+    | Some _, true when Lane.isServer (sutOf parsed) -> sutOf parsed
+    | Some word, true -> misuse $"the lane {lane.Name} checks QMP servers, not {word}"
+    | Some word, false ->
+        if sutOf parsed <> lane.Sut then
+            misuse $"the lane {lane.Name} does not run on {word}; --lane qemu takes any QMP server"
+
+        lane.Sut
+
+/// The profile asked for, or the usual one of what is checked.
+let profileFor (parsed: ParseResult) (lane: Lane) : Profile =
+    let sut = sutFor parsed lane
+
+    match text parsed profile with
+    | None when Lane.isServer sut -> Lane.usualProfile sut
+    | None -> lane.Profile
+    | Some name ->
+        let profile = profileOf parsed
+
+        if sut = Sut.Server ServerKind.Qemu && profile.Name <> Profile.qemu72.Name then
+            misuse
+                $"the lane qemu judges the machine's own QEMU by the profile \
+                  {Profile.qemu72.Name}, not {name}, unless --sut names another server"
+
+        profile
 
 /// The worker threads asked for.
 let workersOf (parsed: ParseResult) : int =
@@ -123,6 +152,7 @@ let workersOf (parsed: ParseResult) : int =
 /// The lane asked for, and the part of it that a replay line may name after a slash.
 let lanesOf (parsed: ParseResult) : (Lane * string option) list =
     match text parsed lane with
+    | None when (text parsed sut).IsSome && Lane.isServer (sutOf parsed) -> [ Lane.qemu, None ]
     | None -> [ Lane.files, None; Lane.memory, None ]
     | Some name ->
         let name, part =

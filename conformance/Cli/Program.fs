@@ -10,6 +10,7 @@ open Ashlar.Conformance.Cli
 
 let private runOptions: Option list = [
     Arguments.lane
+    Arguments.sut
     Arguments.seed
     Arguments.steps
     Arguments.seconds
@@ -49,7 +50,7 @@ let private replay () =
     command
         "replay"
         "Run scripts and compare every step."
-        [ files; Arguments.realFiles; Arguments.sut ]
+        [ files; Arguments.realFiles; Arguments.sut; Arguments.profile ]
         (fun parsed ->
             match parsed.GetValue files with
             | null -> Arguments.misuse "which script?"
@@ -73,7 +74,7 @@ let private shrink () =
     command
         "shrink"
         "Make a script that disagrees as short as it goes."
-        [ file; Arguments.realFiles; Arguments.sut; Arguments.out ]
+        [ file; Arguments.realFiles; Arguments.sut; Arguments.profile; Arguments.out ]
         (fun parsed -> ScriptCommands.shrink (given parsed file) parsed)
 
 let private replayTrace () =
@@ -146,6 +147,7 @@ let private guarded (act: unit -> int) : int =
         act ()
     with
     | Arguments.Misuse message -> complain message
+    | QmpFault reason -> complain reason
     | Libc.HostFault(operation, errno) ->
         complain $"{operation}: {Runtime.InteropServices.Marshal.GetPInvokeErrorMessage errno}"
     | :? IOException as error -> complain error.Message

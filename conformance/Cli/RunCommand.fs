@@ -75,6 +75,7 @@ let private wishes (parsed: ParseResult) : Plan.Wish list = [
 
         {
             Lane = lane
+            Sut = sutFor parsed lane
             PartName = part
             Seed = seedOf parsed lane
             Budget = budgetOf parsed lane
@@ -124,7 +125,7 @@ let private partsOf (scratch: Scratch option) (wish: Plan.Wish) =
 /// Runs the lanes asked for and returns what they came to.
 let private execute (parsed: ParseResult) (wishes: Plan.Wish list) : RunReport =
     let out = Outputs.directoryOf parsed Arguments.out |> Option.defaultWith defaultOut
-    let needsFiles = wishes |> List.exists (fun w -> Plan.needsFiles w.Lane)
+    let needsFiles = wishes |> List.exists Plan.needsFiles
 
     use scratch =
         if needsFiles then

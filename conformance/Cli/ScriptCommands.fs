@@ -35,6 +35,14 @@ let private load (path: string) : Script =
     | Ok script -> script
     | Error wrong -> misuse (TextError.render path wrong)
 
+/// The script, to be judged by the profile asked for, if one is.
+let private judged (parsed: ParseResult) (script: Script) : Script =
+    match textOf parsed profile with
+    | None -> script
+    | Some _ ->
+        let header = { script.Header with Profile = (Arguments.profileOf parsed).Name }
+        { script with Header = header }
+
 let private profileOf (script: Script) =
     Script.profile script.Header |> Option.defaultValue Profile.ashlar
 
@@ -43,8 +51,8 @@ let private withMaker (parsed: ParseResult) (script: Script) (work: SubjectMaker
     let profile = profileOf script
     let sut = sutOf parsed
 
-    match sut, QemuScripts.obstacle script with
-    | Sut.Qemu, Some why -> misuse $"the script cannot run on QEMU: {why}"
+    match QmpScripts.obstacle script with
+    | Some why when Lane.isServer sut -> misuse $"the script cannot run on a QMP server: {why}"
     | _ -> ()
 
     let onDisk = sut <> Sut.EngineInMemory
@@ -66,7 +74,7 @@ let private show (script: Script) (d: Disagreement) =
 /// `replay FILE...`: every script through its systems; the exit code.
 let replay (files: string[]) (parsed: ParseResult) : int =
     let one (path: string) =
-        let script = load path
+        let script = judged parsed (load path)
 
         match withMaker parsed script (fun maker -> Plan.check maker script) with
         | None ->
@@ -128,7 +136,7 @@ let explain (path: string) (wanted: int64 option) : int =
 
 /// `shrink FILE`: the shortest script with the same disagreement.
 let shrink (path: string) (parsed: ParseResult) : int =
-    let script = load path
+    let script = judged parsed (load path)
     let target = Outputs.fileOf parsed out
 
     match withMaker parsed script (fun maker -> Plan.shrink maker script) with

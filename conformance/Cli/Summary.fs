@@ -124,6 +124,17 @@ let print (report: RunReport) : unit =
 
     let coverage = RunReport.coverage report
     let struct (total, exercised, both) = RunReport.requirements report
+
+    for result in report.Results do
+        if Lane.isServer result.Part.Sut then
+            Console.WriteLine $"system: {result.System}"
+
+            for lack in result.Lacks do
+                Console.WriteLine $"not compared: {lack}"
+
+            for entry in result.Coverage.Noticed do
+                Console.WriteLine $"noticed: {thousands entry.Value} {entry.Key}"
+
     AnsiConsole.Write(lanes report)
     AnsiConsole.Write(commands coverage)
 
@@ -167,7 +178,13 @@ let again (wish: Plan.Wish) : unit =
         | None, Budget.Steps _ -> ""
         | None, Budget.Seconds s -> $" --seconds {s}"
 
+    let system =
+        match wish.Sut with
+        | Sut.Server kind when wish.Sut <> wish.Lane.Sut ->
+            $" --sut {Quoting.shell (ServerKind.word kind)}"
+        | _ -> ""
+
     Console.WriteLine(
-        $"replay the run: ashlar-conform run --lane {wish.Lane.Name}{part} --profile "
+        $"replay the run: ashlar-conform run --lane {wish.Lane.Name}{part}{system} --profile "
         + $"{wish.Profile.Name} --seed {wish.Seed}{extent}"
     )

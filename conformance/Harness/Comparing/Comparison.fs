@@ -23,6 +23,10 @@ type ComparisonMode = {
     ListOrder: bool
     /// Names that the block layer made up itself; without them a node is known by its place.
     GeneratedNames: bool
+    /// Edges with their permissions, and users of nodes; some servers do not tell them.
+    Graph: bool
+    /// Exports; likewise.
+    Exports: bool
     /// Modes of descriptors (BLK-FILE-001).
     Descriptors: bool
     /// Lock bytes (BLK-FILE-010).
@@ -38,6 +42,8 @@ module ComparisonMode =
         Texts = TextMode.Exact
         ListOrder = true
         GeneratedNames = true
+        Graph = true
+        Exports = true
         Descriptors = true
         Locks = true
         Data = true
@@ -216,7 +222,9 @@ module Comparison =
 
         answerDifferences mode expected.Answer actual.Answer
         @ nodes expected actual
-        @ edges mode expected actual
-        @ backends mode expected actual
-        @ exports expected actual
+        @ (if mode.Graph then
+               edges mode expected actual @ backends mode expected actual
+           else
+               [])
+        @ (if mode.Exports then exports expected actual else [])
         @ files mode expected actual

@@ -51,6 +51,22 @@ let private lanes (report: RunReport) =
     + String.concat "" (report.Results |> List.map laneRow)
     + "</table></div>"
 
+/// What was not compared and what happened beside the steps, of QMP servers.
+let private systems (report: RunReport) =
+    [
+        for result in report.Results do
+            if Lane.isServer result.Part.Sut then
+                $"System under test: {result.System}"
+
+                for lack in result.Lacks do
+                    $"Not compared: {lack}"
+
+                for entry in result.Coverage.Noticed do
+                    $"Noticed: {thousands entry.Value} {entry.Key}"
+    ]
+    |> List.map (fun line -> $"<p class=\"soft\">{escape line}</p>")
+    |> String.concat ""
+
 let private barWidth = 220.0
 
 let private commandRow (most: int64) (name: string) (tally: Tally) =
@@ -204,6 +220,7 @@ let page (report: RunReport) : string =
         .Append(cards report coverage)
         .Append("<h2>Lanes</h2>")
         .Append(lanes report)
+        .Append(systems report)
         .Append("<h2>Disagreements</h2>")
         .Append(findings report)
         .Append("<h2>Requirements</h2>")

@@ -85,17 +85,14 @@ module RunReport =
             match f.Found.Sut with
             | Sut.EngineInMemory -> ""
             | Sut.EngineOnFiles -> "--files "
-            | Sut.Qemu -> "--sut qemu "
+            | Sut.Server kind -> $"--sut {Quoting.shell (ServerKind.word kind)} "
 
-        let quoted (path: string) =
-            if path |> Seq.forall (fun c -> Char.IsAsciiLetterOrDigit c || "/._-".Contains c) then
-                path
-            else
-                "'" + path.Replace("'", "'\\''") + "'"
-
-        f.Path |> Option.map (fun path -> $"ashlar-conform replay {system}{quoted path}")
+        f.Path |> Option.map (fun path -> $"ashlar-conform replay {system}{Quoting.shell path}")
 
     let private int (n: int) = Value.Int(int64 n)
+
+    let private noticed (result: PartResult) =
+        result.Coverage.Noticed |> Seq.map (fun entry -> entry.Key, Value.Int entry.Value)
 
     let private lane (result: PartResult) =
         Value.Dict [
@@ -111,6 +108,9 @@ module RunReport =
             "refused", Value.Int result.Coverage.Refused
             "disagreements", int result.Disagreements
             "deaths", int result.Deaths
+            "system", Value.Str result.System
+            "notCompared", Value.List(result.Lacks |> List.map Value.Str)
+            "noticed", Value.Dict(List.ofSeq (noticed result))
         ]
 
     let private command (coverage: Coverage) (index: int) =

@@ -210,7 +210,16 @@ module Checking =
         let mutable state = Graph.empty
         let mutable step = 0
         let mutable verdict = ValueNone
-        let mutable next = source.Next(world, state)
+
+        /// The next command that the system has; what it lacks was never to be asked of it.
+        let rec draw () =
+            match source.Next(world, state) with
+            | ValueSome command when not (subject.Takes command) ->
+                coverage.CountLeftOut()
+                draw ()
+            | other -> other
+
+        let mutable next = draw ()
         let touched = Array.zeroCreate<uint64> Rule.subjects.Length
 
         while verdict.IsNone && next.IsSome do
@@ -252,7 +261,7 @@ module Checking =
                 step <- step + 1
 
                 if verdict.IsNone then
-                    next <- source.Next(world, state)
+                    next <- draw ()
 
         match verdict with
         | ValueSome found -> Verdict.Disagreed found

@@ -88,10 +88,24 @@ type Coverage() =
     let exercised = Array.zeroCreate<int64>(Rule.subjects.Length * 64)
     let refusals = Dictionary<string, int64>(StringComparer.Ordinal)
 
+    let noticed = Dictionary<string, int64>(StringComparer.Ordinal)
+
     let addRefusals (id: string) (count: int64) =
         match refusals.TryGetValue id with
         | true, before -> refusals[id] <- before + count
         | _ -> refusals[id] <- count
+
+    /// What happened beside the steps, by what it is called.
+    member _.Noticed: IReadOnlyDictionary<string, int64> = noticed
+
+    /// Counts something that happened beside the steps.
+    member _.Notice(what: string, count: int64) =
+        match noticed.TryGetValue what with
+        | true, before -> noticed[what] <- before + count
+        | _ -> noticed[what] <- count
+
+    /// Counts a step that the system under test has no command for.
+    member this.CountLeftOut() = this.Notice("steps left out", 1L)
 
     /// By `CommandKind.indexOf`.
     member _.Commands = commands
@@ -121,7 +135,10 @@ type Coverage() =
                 exercised[number] <- exercised[number] + 1L
                 bits <- bits &&& (bits - 1UL)
 
-    member _.Add(other: Coverage) =
+    member this.Add(other: Coverage) =
+        for entry in other.Noticed do
+            this.Notice(entry.Key, entry.Value)
+
         for i in 0 .. commands.Length - 1 do
             commands[i].Add other.Commands[i]
 

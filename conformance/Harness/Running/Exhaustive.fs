@@ -197,6 +197,8 @@ let run (progress: Progress) (part: Part) : PartResult * Counts =
         Coverage = coverage
         Disagreements = found.Total
         Deaths = found.Deaths
+        System = "engine, memory"
+        Lacks = []
         Found = found.Kept
     },
     {

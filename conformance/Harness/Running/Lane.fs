@@ -18,8 +18,8 @@ type Sut =
     | EngineInMemory
     /// The engine, over real files.
     | EngineOnFiles
-    /// The machine's own qemu-storage-daemon, a process for each script.
-    | Qemu
+    /// A QMP server.
+    | Server of ServerKind
 
 /// What a lane is to its user.
 type Lane = {
@@ -107,8 +107,8 @@ module Lane =
             Name = "qemu"
             Meaning =
                 "Random scripts of QMP commands on the machine's own qemu-storage-daemon, a \
-                 process for each script."
-            Sut = Sut.Qemu
+                 process for each script; --sut names another QMP server."
+            Sut = Sut.Server ServerKind.Qemu
             Profile = Profile.qemu72
     }
 
@@ -124,14 +124,37 @@ module Lane =
 
     let private isLegacy (profile: Profile) = profile.Texts = Texts.Qemu31
 
+    /// Whether it is a QMP server.
+    let isServer (sut: Sut) : bool =
+        match sut with
+        | Sut.Server _ -> true
+        | Sut.EngineInMemory
+        | Sut.EngineOnFiles -> false
+
+    /// The profile of a system when none is given.
+    let usualProfile (sut: Sut) : Profile =
+        match sut with
+        | Sut.EngineInMemory
+        | Sut.EngineOnFiles
+        | Sut.Server ServerKind.Storaged -> Profile.ashlar
+        | Sut.Server _ -> Profile.qemu72
+
+    /// How many workers a system can serve: a server that runs already is one.
+    let workersOf (sut: Sut) (wanted: int) : int =
+        match sut with
+        | Sut.Server(ServerKind.Unix _) -> 1
+        | _ -> wanted
+
     /// What generators of a lane may do.
     let surroundings (sut: Sut) (profile: Profile) : Surroundings = {
         RealFiles = sut <> Sut.EngineInMemory
         ForeignOwners = sut = Sut.EngineInMemory || Libc.userId () = 0
-        OverQmp = (sut = Sut.Qemu)
+        OverQmp = isServer sut
         Legacy = isLegacy profile
         StaticPercent =
-            if profile.Name = Profile.ashlarStatic.Name then 100
+            // A server has the one policy it was built with.
+            if isServer sut then 0
+            elif profile.Name = Profile.ashlarStatic.Name then 100
             elif profile.Name = Profile.ashlar.Name then 20
             else 0
     }
@@ -144,7 +167,8 @@ module Lane =
             | None -> raise (IOException "real files need a scratch directory")
 
         match sut with
-        | Sut.Qemu -> new QemuMaker(profile, directory ()) :> SubjectMaker
+        | Sut.Server(ServerKind.Unix _ as kind) -> new QmpMaker(kind, profile, "") :> SubjectMaker
+        | Sut.Server kind -> new QmpMaker(kind, profile, directory ())
         | _ when not (hasEngine profile) -> new OracleMaker(profile)
         | Sut.EngineOnFiles -> new EngineMaker("engine, files", new FilesWorldMaker(directory ()))
         | Sut.EngineInMemory -> new EngineMaker("engine, memory", new MemoryWorldMaker())

@@ -73,6 +73,7 @@ module Mutants =
     let private memoryPart (seed: uint64) : Part =
         Plan.parts None {
             Lane = Lane.memory
+            Sut = Lane.memory.Sut
             PartName = None
             Seed = seed
             Budget = Lane.memory.Budget

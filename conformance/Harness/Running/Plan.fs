@@ -8,6 +8,8 @@ open Ashlar.Reference.Block
 /// What a run is asked for.
 type Wish = {
     Lane: Lane
+    /// What the lane checks: its own system, or a QMP server instead.
+    Sut: Sut
     /// A part of a lane, such as memory of smoke/memory.
     PartName: string option
     Seed: uint64
@@ -105,17 +107,17 @@ let parts (scratch: Scratch option) (wish: Wish) : Part list =
                         Maker = fun _ -> new EngineMaker("blind engine", new BlindWorldMaker())
                 }
             ]
-        | name -> [ make name wish.Profile wish.Lane.Sut wish.Budget ]
+        | name -> [ make name wish.Profile wish.Sut wish.Budget ]
 
     match wish.PartName with
     | None -> all
     | Some part -> all |> List.filter (fun p -> p.Lane = wish.Lane.Name + "/" + part)
 
 /// Whether the lane needs a directory.
-let needsFiles (lane: Lane) : bool =
-    lane.Sut <> Sut.EngineInMemory
-    || lane.Name = Lane.smoke.Name
-    || lane.Name = Lane.soak.Name
+let needsFiles (wish: Wish) : bool =
+    wish.Sut <> Sut.EngineInMemory
+    || wish.Lane.Name = Lane.smoke.Name
+    || wish.Lane.Name = Lane.soak.Name
 
 /// Runs something on a thread of its own with a large stack, since a files worker changes its
 /// thread and options may nest deeply.

@@ -45,6 +45,9 @@ type PartResult = {
     Disagreements: int
     /// How many scripts ended the server under test: no verdict, but a finding.
     Deaths: int
+    /// What was checked: its name, its version if it told one, what it lacks.
+    System: string
+    Lacks: string list
     /// One for each kind of disagreement, the script of the lowest number.
     Found: Found list
 }
@@ -80,7 +83,7 @@ type Catch(progress: Progress) =
 
     /// A process of its own that ended gives no verdict; an engine that throws does.
     let isDeath (item: Found) =
-        item.Sut = Sut.Qemu && (Disagreement.broken item.Disagreement).IsSome
+        Lane.isServer item.Sut && (Disagreement.broken item.Disagreement).IsSome
 
     /// Keeps or counts a disagreement, or a death.
     member _.Add(item: Found) =
@@ -168,6 +171,8 @@ module Runner =
         let mutable nextNumber = part.Only |> Option.defaultValue 0L
         let mutable lastNumber = 0L
         let mutable done' = 0L
+        let mutable system = ""
+        let mutable lacks: string list = []
         progress.Part <- part.Lane
 
         let timeIsOver () =
@@ -196,10 +201,17 @@ module Runner =
                 number <- take ()
 
             lock gate (fun () ->
+                system <- (maker.Name + " " + maker.Version).Trim()
+                lacks <- maker.Lacks
                 coverage.Add mine
                 done' <- done' + count)
 
-        let workers = if part.Only.IsSome then 1 else part.Workers
+        let workers =
+            if part.Only.IsSome then
+                1
+            else
+                Lane.workersOf part.Sut part.Workers
+
         use start = new Barrier(workers + 1)
 
         // Workers live through all blocks, since a files worker's thread is special.
@@ -223,6 +235,10 @@ module Runner =
                             progress.Stop <- true
 
                         start.SignalAndWait()
+
+                lock gate (fun () ->
+                    for what, count in maker.Noticed do
+                        coverage.Notice(what, count))
             with error ->
                 lock gate (fun () -> fault <- Some error)
                 progress.Stop <- true
@@ -271,6 +287,8 @@ module Runner =
             Coverage = coverage
             Disagreements = found.Total
             Deaths = found.Deaths
+            System = system
+            Lacks = lacks
             Found = found.Kept
         }
 
@@ -283,5 +301,12 @@ module Runner =
             else
                 $"--profile {found.Profile.Name} "
 
-        $"ashlar-conform run --lane {found.Lane} {profile}"
+        let system =
+            match found.Sut with
+            | Sut.Server ServerKind.Qemu
+            | Sut.EngineInMemory
+            | Sut.EngineOnFiles -> ""
+            | Sut.Server kind -> $"--sut {Quoting.shell (ServerKind.word kind)} "
+
+        $"ashlar-conform run --lane {found.Lane} {system}{profile}"
         + $"--seed {found.RunSeed} --script {found.Number}"

@@ -7,6 +7,11 @@ open Ashlar.Reference.Block
 /// One fresh block layer in one fresh world. One thread, one script.
 [<AbstractClass>]
 type Subject() =
+    /// Whether the system has such a command at all. One that it lacks is left out of a script.
+    abstract Takes: Command -> bool
+
+    default _.Takes _ = true
+
     /// Executes a command, or lets the environment make its move.
     abstract Act: Command -> Answer
 
@@ -38,6 +43,21 @@ type SubjectMaker(name: string) =
     abstract Mode: ComparisonMode
 
     default _.Mode = ComparisonMode.full
+
+    /// What the system is, where that is not in its name: a version.
+    abstract Version: string
+
+    default _.Version = ""
+
+    /// What it cannot do and what is not compared for that reason, a sentence each.
+    abstract Lacks: string list
+
+    default _.Lacks = []
+
+    /// What happened between the steps, counted: events of servers.
+    abstract Noticed: (string * int64) list
+
+    default _.Noticed = []
 
     /// A fresh subject in the script's world; its steps are not looked at.
     abstract Start: Script -> Subject

@@ -84,6 +84,7 @@ let private lineFor sut path = (reportOf sut path).Findings |> List.head |> RunR
 let private partsOf (lane: Lane) (profile: Profile) (part: string) (seconds: int) =
     Plan.parts None {
         Lane = lane
+        Sut = lane.Sut
         PartName = Some part
         Seed = 3UL
         Budget = Budget.Seconds seconds
@@ -138,7 +139,12 @@ let tests =
         test "a written script says which system disagreed" {
             let replay more = Some("ashlar-conform replay " + more)
             Expect.equal (lineFor Sut.EngineOnFiles "a.script") (replay "--files a.script") "files"
-            Expect.equal (lineFor Sut.Qemu "a.script") (replay "--sut qemu a.script") "daemon"
+
+            Expect.equal
+                (lineFor (Sut.Server ServerKind.Qemu) "a.script")
+                (replay "--sut qemu a.script")
+                "daemon"
+
             Expect.equal (lineFor Sut.EngineInMemory "it's") (replay @"'it'\''s'") "memory"
         }
 

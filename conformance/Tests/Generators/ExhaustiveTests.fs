@@ -10,6 +10,7 @@ let private graphs = lazy (ExhaustiveGraphs.all ())
 let private part (only: int64 option) =
     Plan.parts None {
         Lane = Lane.exhaustive
+        Sut = Lane.exhaustive.Sut
         PartName = None
         Seed = 0UL
         Budget = Lane.exhaustive.Budget

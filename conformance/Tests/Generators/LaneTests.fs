@@ -14,6 +14,7 @@ let private twoTurns = Budget.Seconds 31
 let private parts (scratch: Scratch) (lane: Lane) =
     Plan.parts (Some scratch) {
         Lane = lane
+        Sut = lane.Sut
         PartName = None
         Seed = 5UL
         Budget = twoTurns

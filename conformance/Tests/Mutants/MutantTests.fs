@@ -12,6 +12,7 @@ open Ashlar.Reference.Block
 let private partsOf (lane: Lane) =
     Plan.parts None {
         Lane = lane
+        Sut = lane.Sut
         PartName = None
         Seed = Option.defaultValue 1UL lane.Seed
         Budget = lane.Budget

@@ -14,14 +14,14 @@ let private profile = Profile.qemu72
 
 /// The profile speaks of this program; setpriv makes it somebody for whom file modes count.
 let private needs () =
-    Needs.program QemuDaemon.Program "qemu-system-common"
+    Needs.program ServerKind.qemuProgram "qemu-system-common"
     Needs.program "setpriv" "util-linux"
 
 let private onDaemon (work: SubjectMaker -> 'a) : 'a =
     use scratch = Scratch.Open()
 
     Plan.onThread (fun () ->
-        use maker = Lane.maker Sut.Qemu profile (Some scratch) "qemu"
+        use maker = Lane.maker (Sut.Server ServerKind.Qemu) profile (Some scratch) "qemu"
         work maker)
 
 let private told (d: Disagreement) = String.Join("\n", Findings.describe profile 100 d)
@@ -33,7 +33,7 @@ let private corpus =
     |> List.choose (fun path ->
         match ScriptParser.parse (File.ReadAllText path) with
         | Ok script when
-            script.Header.Profile = profile.Name && (QemuScripts.obstacle script).IsNone
+            script.Header.Profile = profile.Name && (QmpScripts.obstacle script).IsNone
             ->
             Some(string (Path.GetFileNameWithoutExtension path), script)
         | _ -> None)
@@ -90,7 +90,9 @@ let tests =
 
                 let left =
                     Plan.onThread (fun () ->
-                        use maker = Lane.maker Sut.Qemu profile (Some scratch) "qemu"
+                        use maker =
+                            Lane.maker (Sut.Server ServerKind.Qemu) profile (Some scratch) "qemu"
+
                         Plan.check maker (script steps) |> Option.iter (told >> failtest)
 
                         Directory.GetFileSystemEntries(

@@ -18,7 +18,7 @@ let private version = "7.2."
 
 let private installed =
     lazy
-        (let start = ProcessStartInfo(QemuDaemon.Program, "--version")
+        (let start = ProcessStartInfo(ServerKind.qemuProgram, "--version")
          start.RedirectStandardOutput <- true
          use proc = new Process(StartInfo = start)
          proc.Start() |> ignore
@@ -27,11 +27,11 @@ let private installed =
          said)
 
 let private needs () =
-    Needs.program QemuDaemon.Program "qemu-system-common"
+    Needs.program ServerKind.qemuProgram "qemu-system-common"
     Needs.program "setpriv" "util-linux"
 
     if not (installed.Value.Contains("version " + version, StringComparison.Ordinal)) then
-        skiptest $"is about {QemuDaemon.Program} {version}x"
+        skiptest $"is about {ServerKind.qemuProgram} {version}x"
 
 /// What a page says of the end: the lines of the item, as one.
 let private endOf (name: string) =
@@ -56,7 +56,9 @@ let private seen (script: Script) : string =
 
     let found =
         Plan.onThread (fun () ->
-            use maker = Lane.maker Sut.Qemu Profile.qemu72 (Some scratch) "qemu"
+            use maker =
+                Lane.maker (Sut.Server ServerKind.Qemu) Profile.qemu72 (Some scratch) "qemu"
+
             Plan.check maker script)
 
     match found |> Option.map (fun d -> d, Disagreement.broken d) with
@@ -85,7 +87,7 @@ let tests =
                     Expect.equal script.Header.Profile Profile.qemu72.Name "the profile"
                     let said = endOf name
 
-                    match QemuScripts.obstacle script with
+                    match QmpScripts.obstacle script with
                     | Some why ->
                         Expect.stringStarts said "not run" "the page"
                         skiptest $"cannot run: {why}"

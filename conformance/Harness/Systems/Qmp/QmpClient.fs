@@ -8,9 +8,12 @@ open System.Text
 open System.Text.Json
 open Ashlar.Reference.Block
 
-/// The server closed the connection, or said nothing in time, or said what is no QMP. There is no
-/// verdict on a step that ends so.
+/// The server broke: it said what is no QMP, or ended, or said nothing in time. There is no verdict
+/// on a step that ends so.
 exception QmpFault of reason: string
+
+/// The connection ended; whoever owns the server knows why.
+exception QmpClosed
 
 /// What a command came to.
 [<RequireQualifiedAccess>]
@@ -27,6 +30,7 @@ type QmpClient(input: Stream, output: Stream) =
     let messages = Queue<JsonElement>()
     let events = Queue<JsonElement>()
     let mutable nextId = 0L
+    let mutable eventsSeen = 0L
 
     let parse (line: ReadOnlySpan<byte>) =
         let mutable reader = Utf8JsonReader line
@@ -65,7 +69,7 @@ type QmpClient(input: Stream, output: Stream) =
             | :? ObjectDisposedException -> 0
 
         if count = 0 then
-            raise (QmpFault "the server closed the connection")
+            raise QmpClosed
 
         pending.Write(buffer, 0, count)
 
@@ -90,7 +94,7 @@ type QmpClient(input: Stream, output: Stream) =
             output.Flush()
         with
         | :? IOException
-        | :? ObjectDisposedException -> raise (QmpFault "the server closed the connection")
+        | :? ObjectDisposedException -> raise QmpClosed
 
     let member' (name: string) (element: JsonElement) =
         match element.TryGetProperty name with
@@ -111,13 +115,17 @@ type QmpClient(input: Stream, output: Stream) =
         match member' "id" message with
         | Some found when found.ValueKind = JsonValueKind.Number && found.GetInt64() = id ->
             reply message
-        | Some _ -> raise (QmpFault "a reply has the id of another command")
+        | Some _ -> raise (QmpFault "stray reply: it has the id of another command")
         | None ->
             if (member' "event" message).IsSome then
+                eventsSeen <- eventsSeen + 1L
                 events.Enqueue message
                 answerTo id
             else
-                raise (QmpFault "a reply has no id")
+                raise (QmpFault "stray reply: it has no id")
+
+    /// How many events came, asked for or not.
+    member _.EventsSeen = eventsSeen
 
     /// Takes the greeting and leaves negotiation.
     member this.Greet() : unit =
@@ -128,6 +136,8 @@ type QmpClient(input: Stream, output: Stream) =
 
     /// Executes commands, sent at once and carried out in order; a reply for each.
     member _.Execute(commands: (string * Value) list) : QmpReply list =
+        // What an earlier command brought about is nothing to wait for now.
+        events.Clear()
         let first = nextId
         nextId <- nextId + int64 commands.Length
 
@@ -155,9 +165,12 @@ type QmpClient(input: Stream, output: Stream) =
 
         while not found do
             let message = next ()
-            found <- (member' "event" message).IsSome && isIt message
 
-        events.Clear()
+            if (member' "event" message).IsNone then
+                raise (QmpFault "stray reply: nothing was asked")
+
+            eventsSeen <- eventsSeen + 1L
+            found <- isIt message
 
     interface IDisposable with
         member _.Dispose() = pending.Dispose()

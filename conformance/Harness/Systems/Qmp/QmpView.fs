@@ -8,11 +8,22 @@ open System.IO
 open System.Text.Json
 open Ashlar.Reference.Block
 
-/// The queries of an observation, in the order `observe` takes their replies.
-let queries: (string * Value) list = [
-    "x-debug-query-block-graph", Value.Dict []
-    "query-named-block-nodes", Value.Dict [ "flat", Value.Bool true ]
-    "query-block-exports", Value.Dict []
+/// What a server without descriptors of its own answers in their place: ours, that only thinks.
+let filesQuery = "x-ashlar-query-files"
+
+let private graphQuery = "x-debug-query-block-graph"
+let private nodesQuery = "query-named-block-nodes"
+let private exportsQuery = "query-block-exports"
+
+/// The queries of an observation, as far as they can be compared.
+let queries (mode: ComparisonMode) (tellsFiles: bool) : (string * Value) list = [
+    if mode.Graph then
+        graphQuery, Value.Dict []
+    nodesQuery, Value.Dict [ "flat", Value.Bool true ]
+    if mode.Exports then
+        exportsQuery, Value.Dict []
+    if tellsFiles then
+        filesQuery, Value.Dict []
 ]
 
 let private text (name: string) (element: JsonElement) : string =
@@ -79,14 +90,12 @@ let private exports (reply: JsonElement) = [
     for e in reply.EnumerateArray() -> text "id" e, text "node-name" e
 ]
 
-/// Everything but the files, which are the kernel's to tell.
-let observe (answer: Answer) (files: ObservedFile list) (replies: JsonElement list) : Observation =
-    let graphReply, nodesReply, exportsReply =
-        match replies with
-        | [ a; b; c ] -> a, b, c
-        | _ -> raise (QmpFault "a query has no reply")
-
-    let numbered, edges = graph graphReply
+/// Everything but the files, which are the kernel's to tell. Replies by the query's name.
+let observe (answer: Answer) (files: ObservedFile list) (replies: Map<string, JsonElement>) =
+    let numbered, edges =
+        match replies.TryFind graphQuery with
+        | Some reply -> graph reply
+        | None -> [], []
 
     let node (n: JsonElement) : ObservedNode =
         let name = text "node-name" n
@@ -103,7 +112,7 @@ let observe (answer: Answer) (files: ObservedFile list) (replies: JsonElement li
     {
         Answer = answer
         Nodes =
-            [ for n in nodesReply.EnumerateArray() -> node n ]
+            [ for n in replies[nodesQuery].EnumerateArray() -> node n ]
             |> List.sortWith (fun a b -> String.CompareOrdinal(a.Name, b.Name))
         Backends = [
             for id, (kind, name) in numbered do
@@ -117,7 +126,10 @@ let observe (answer: Answer) (files: ObservedFile list) (replies: JsonElement li
                                 Shared = e.Shared
                             }
         ]
-        Exports = exports exportsReply |> List.sortBy fst
+        Exports =
+            match replies.TryFind exportsQuery with
+            | Some reply -> exports reply |> List.sortBy fst
+            | None -> []
         Files = files
     }
 
@@ -154,4 +166,21 @@ let files (opened: (int * bool) list) (locksOf: int -> int) : ObservedFile list 
         WritableDescriptors = modes |> List.filter snd |> List.length
         Locks = locksOf inode
     })
+    |> List.sortBy _.Inode
+
+/// The same as the server tells it, a file by its inode.
+let toldFiles (numberOf: uint64 -> int) (reply: JsonElement) : ObservedFile list =
+    [
+        for file in reply.EnumerateArray() do
+            let count (name: string) = file.GetProperty(name).GetInt32()
+
+            match numberOf (uint64 (file.GetProperty("inode").GetInt64())) with
+            | 0 -> ()
+            | inode -> {
+                Inode = inode
+                ReadOnlyDescriptors = count "read-only"
+                WritableDescriptors = count "writable"
+                Locks = count "locks"
+              }
+    ]
     |> List.sortBy _.Inode
