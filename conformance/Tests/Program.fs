@@ -41,6 +41,7 @@ let clean = [
     Qemu.FindingsTests.tests
     testList "cli" [ Cli.MisuseTests.tests; Cli.RunTests.tests ]
     Qmp.SessionTests.tests
+    Qmp.CommandTests.tests
     testList "storaged" [ Storaged.FlatOptionsTests.tests; Storaged.KeyvalTests.tests ]
 ]
 

@@ -1,0 +1,155 @@
+// Exports and the server behind them. What an export may do to the graph is the graph's; who is
+// connected is the server's. Spec: spec/block/export.md.
+using System;
+using System.Collections.Generic;
+using Ashlar.Block;
+
+namespace Ashlar.Qmp;
+
+/// <summary>block-export-* and nbd-server-*.</summary>
+internal sealed class ExportCommands(
+    BlockGraph graph,
+    ObjectCommands objects,
+    NbdService nbd,
+    Action<string, OptionValue> raise
+)
+{
+    public QmpAnswer Add(OptionValue arguments)
+    {
+        string id = arguments.Text("id");
+        string node = arguments.Text("node-name");
+        string? name = arguments.TextOrNull("name");
+        string? description = arguments.TextOrNull("description");
+        BlockError? error = graph.TryBlockExportAdd(id, node, name, arguments.Flag("writable"));
+        if (error is not null)
+        {
+            return QmpAnswer.Of(error);
+        }
+        string? iothread = arguments.TextOrNull("iothread");
+        string? refusal =
+            iothread is not null && !objects.HasIoThread(iothread)
+                ? $"iothread \"{iothread}\" not found"
+                : NbdService.RefuseDescription(description);
+        if (refusal is not null)
+        {
+            graph.TryBlockExportDel(id);
+            return QmpAnswer.Error(refusal);
+        }
+        nbd.Add(Find(id)!, description, arguments.Flag("writethrough"));
+        return QmpAnswer.Done;
+    }
+
+    public QmpAnswer Delete(OptionValue arguments) =>
+        Remove(arguments.Text("id"), arguments.TextOrNull("mode"));
+
+    public QmpAnswer Query(OptionValue arguments)
+    {
+        List<OptionValue> exports = [];
+        // The newest comes first.
+        for (int index = graph.Exports.Count - 1; index >= 0; index--)
+        {
+            BlockExport export = graph.Exports[index];
+            exports.Add(
+                OptionValue.Dictionary(
+                    ("node-name", OptionValue.Of(export.Backend.Root?.Child.Name ?? "")),
+                    ("shutting-down", OptionValue.False),
+                    ("type", OptionValue.Of("nbd")),
+                    ("id", OptionValue.Of(export.Id))
+                )
+            );
+        }
+        return QmpAnswer.Of(OptionValue.List([.. exports]));
+    }
+
+    public QmpAnswer ServerStart(OptionValue arguments)
+    {
+        if (graph.IsNbdServerRunning)
+        {
+            return QmpAnswer.Of(graph.TryNbdServerStart());
+        }
+        BlockError? error = nbd.Start(
+            arguments.Find("addr")!,
+            arguments.Number("max-connections", NbdService.DefaultMaxConnections)
+        );
+        return QmpAnswer.Of(error ?? graph.TryNbdServerStart());
+    }
+
+    public QmpAnswer ServerStop(OptionValue arguments)
+    {
+        if (!graph.IsNbdServerRunning)
+        {
+            return QmpAnswer.Of(graph.TryNbdServerStop());
+        }
+        List<string> ids = [];
+        for (int index = graph.Exports.Count - 1; index >= 0; index--)
+        {
+            ids.Add(graph.Exports[index].Id);
+        }
+        nbd.Stop();
+        BlockError? error = graph.TryNbdServerStop();
+        foreach (string id in ids)
+        {
+            TellDeleted(id);
+        }
+        return QmpAnswer.Of(error);
+    }
+
+    public QmpAnswer ServerAdd(OptionValue arguments)
+    {
+        string device = arguments.Text("device");
+        string? name = arguments.TextOrNull("name");
+        string? description = arguments.TextOrNull("description");
+        BlockError? error = graph.TryNbdServerAdd(device, name, arguments.Flag("writable"));
+        if (error is not null)
+        {
+            return QmpAnswer.Of(error);
+        }
+        string id = name ?? device;
+        string? refusal = NbdService.RefuseDescription(description);
+        if (refusal is not null)
+        {
+            graph.TryBlockExportDel(id);
+            return QmpAnswer.Error(refusal);
+        }
+        nbd.Add(Find(id)!, description, isWriteThrough: false);
+        return QmpAnswer.Done;
+    }
+
+    public QmpAnswer ServerRemove(OptionValue arguments) =>
+        Remove(arguments.Text("name"), arguments.TextOrNull("mode"));
+
+    private QmpAnswer Remove(string id, string? mode)
+    {
+        BlockExport? export = Find(id);
+        if (export is null)
+        {
+            return QmpAnswer.Of(graph.TryBlockExportDel(id));
+        }
+        if (!string.Equals(mode, "hard") && nbd.ConnectionCount(export) > 0)
+        {
+            return QmpAnswer.Error($"export '{id}' still in use");
+        }
+        nbd.Remove(export);
+        BlockError? error = graph.TryBlockExportDel(id);
+        if (error is null)
+        {
+            TellDeleted(id);
+        }
+        return QmpAnswer.Of(error);
+    }
+
+    private BlockExport? Find(string id)
+    {
+        foreach (BlockExport export in graph.Exports)
+        {
+            if (string.Equals(export.Id, id))
+            {
+                return export;
+            }
+        }
+        return null;
+    }
+
+    private void TellDeleted(string id) =>
+        raise("BLOCK_EXPORT_DELETED", OptionValue.Dictionary(("id", OptionValue.Of(id))));
+}

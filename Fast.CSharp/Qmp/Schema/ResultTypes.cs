@@ -1,0 +1,144 @@
+// What the queries return. Spec: spec/block/qmp.md (BLK-QMP-008).
+using static Ashlar.Qmp.CommonTypes;
+
+namespace Ashlar.Qmp;
+
+/// <summary>The types of results.</summary>
+internal static class ResultTypes
+{
+    private static readonly QmpObject Triple = new(
+        "VersionTriple",
+        Needed("major", Int),
+        Needed("minor", Int),
+        Needed("micro", Int)
+    );
+
+    public static readonly QmpObject Version = new(
+        "VersionInfo",
+        Needed("qemu", Triple),
+        Needed("package", Str)
+    );
+
+    public static readonly QmpObject CommandInfo = new("CommandInfo", Needed("name", Str));
+
+    public static readonly QmpObject IoThread = new(
+        "IOThreadInfo",
+        Needed("id", Str),
+        Needed("thread-id", Int),
+        Needed("poll-max-ns", Int),
+        Needed("poll-grow", Int),
+        Needed("poll-shrink", Int),
+        Needed("aio-max-batch", Int)
+    );
+
+    public static readonly QmpObject Export = new(
+        "BlockExportInfo",
+        Needed("id", Str),
+        Needed("type", new QmpEnum("BlockExportType", "nbd")),
+        Needed("node-name", Str),
+        Needed("shutting-down", Bool)
+    );
+
+    public static readonly QmpObject Image = MakeImage();
+
+    public static readonly QmpObject Node = new(
+        "BlockDeviceInfo",
+        Needed("file", Str),
+        Optional("node-name", Str),
+        Needed("ro", Bool),
+        Needed("drv", Str),
+        Optional("backing_file", Str),
+        Needed("backing_file_depth", Int),
+        Needed("encrypted", Bool),
+        Needed("detect_zeroes", new QmpEnum("BlockdevDetectZeroesOptions", "off", "on", "unmap")),
+        Needed("bps", Int),
+        Needed("bps_rd", Int),
+        Needed("bps_wr", Int),
+        Needed("iops", Int),
+        Needed("iops_rd", Int),
+        Needed("iops_wr", Int),
+        Needed("image", Image),
+        Needed(
+            "cache",
+            new QmpObject(
+                "BlockdevCacheInfo",
+                Needed("writeback", Bool),
+                Needed("direct", Bool),
+                Needed("no-flush", Bool)
+            )
+        ),
+        Needed("write_threshold", Int)
+    );
+
+    private static readonly QmpArray Permissions = new(
+        new QmpEnum("BlockPermission", "consistent-read", "write", "write-unchanged", "resize")
+    );
+
+    public static readonly QmpObject Graph = new(
+        "XDbgBlockGraph",
+        Needed(
+            "nodes",
+            new QmpArray(
+                new QmpObject(
+                    "XDbgBlockGraphNode",
+                    Needed("id", Int),
+                    Needed(
+                        "type",
+                        new QmpEnum("XDbgBlockGraphNodeType", "block-backend", "block-driver")
+                    ),
+                    Needed("name", Str)
+                )
+            )
+        ),
+        Needed(
+            "edges",
+            new QmpArray(
+                new QmpObject(
+                    "XDbgBlockGraphEdge",
+                    Needed("parent", Int),
+                    Needed("child", Int),
+                    Needed("name", Str),
+                    Needed("perm", Permissions),
+                    Needed("shared-perm", Permissions)
+                )
+            )
+        )
+    );
+
+    /// <summary>The members that every entity has.</summary>
+    public static readonly QmpObject SchemaInfo = new(
+        "SchemaInfo",
+        Needed("name", Str),
+        Needed(
+            "meta-type",
+            new QmpEnum(
+                "SchemaMetaType",
+                "builtin",
+                "enum",
+                "array",
+                "object",
+                "alternate",
+                "command",
+                "event"
+            )
+        )
+    );
+
+    private static QmpObject MakeImage()
+    {
+        QmpObject image = new("ImageInfo");
+        image.Members =
+        [
+            Needed("filename", Str),
+            Needed("format", Str),
+            Optional("actual-size", Int),
+            Needed("virtual-size", Int),
+            Optional("cluster-size", Int),
+            Optional("backing-filename", Str),
+            Optional("full-backing-filename", Str),
+            Optional("backing-filename-format", Str),
+            Optional("backing-image", image),
+        ];
+        return image;
+    }
+}
