@@ -64,16 +64,15 @@ module Files =
     let refuse (context: Context) (rule: Rule) (node: string) (path: string) (errno: Errno) =
         Rule.refuse context rule node ("Could not open '" + path + "': " + text errno)
 
+    /// The text for a directory that was opened for reading (BLK-FILE-020).
+    let directoryText (path: string) = "'file' driver requires '" + path + "' to be a regular file"
+
     /// The same where one descriptor is opened as it is wanted: a directory can be opened for
     /// reading, and is looked at afterwards (BLK-FILE-020).
     let refuseOpen context rule node path writable errno =
         match context.Profile.Descriptors, errno with
         | Descriptors.ReplacedByName, Errno.IsDirectory when not writable ->
-            Rule.refuse
-                context
-                rule
-                node
-                ("'file' driver requires '" + path + "' to be a regular file")
+            Rule.refuse context rule node (directoryText path)
         | _ -> refuse context rule node path errno
 
     /// The lock bytes of a pair (BLK-FILE-010).

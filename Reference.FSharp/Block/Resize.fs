@@ -166,9 +166,8 @@ module Resize =
             | ValueSome edge -> remember context state edge.Child
             | ValueNone -> state
 
-        match Image.measure context state node with
-        | ValueSome bytes -> Graph.putNode { state.Nodes[id] with KnownBytes = bytes } state
-        | ValueNone -> state
+        let bytes = Image.measure context state node |> ValueOption.defaultValue Graph.lostBytes
+        Graph.putNode { state.Nodes[id] with KnownBytes = bytes } state
 
     /// What block_resize tests before anything is attached (BLK-SIZE-001).
     let private early (context: Context) (state: State) (name: string) (size: int64) =

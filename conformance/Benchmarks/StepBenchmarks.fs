@@ -17,6 +17,7 @@ type Steps() =
     let surroundings = {
         RealFiles = false
         OverQmp = false
+        LiveServers = true
         ForeignOwners = false
         Legacy = false
         StaticPercent = 0

@@ -162,7 +162,11 @@ let print (report: RunReport) : unit =
 
     match RunReport.deaths report with
     | 0 -> ()
-    | n -> Console.WriteLine $"{n} scripts ended the system under test: findings, no verdicts"
+    | n ->
+        Console.WriteLine $"{n} scripts ended the system under test: findings, no verdicts"
+
+        for cause, count in RunReport.deathCauses report do
+            Console.WriteLine $"  {count} x {cause}"
 
 /// The line that repeats a lane of the run.
 let again (wish: Plan.Wish) : unit =

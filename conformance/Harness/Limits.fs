@@ -45,3 +45,14 @@ let qmpReplyBytes = 64 * 1024 * 1024
 
 /// A server that is silent for so long hangs; the slowest command of a script takes milliseconds.
 let qmpReplyMilliseconds = 10_000
+
+/// How often a silent server is looked at; commands that are not slow are over by then.
+let qmpLookMilliseconds = 100
+
+/// A silent server that has used so much time of a processor since the first look goes round in
+/// circles, however busy the machine is otherwise; a server that compiles itself needs less.
+let qmpBusyMilliseconds = 2_000
+
+/// So many looks in a row at a server all of whose threads sleep, on which no time was spent: it
+/// waits for what will never come.
+let qmpIdleLooks = 30

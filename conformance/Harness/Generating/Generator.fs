@@ -206,14 +206,21 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
     // Whether an overlay was just made for a snapshot.
     let mutable isPrepared = false
 
-    /// Where QEMU is asked, only what its profile claims something about.
-    let rec claimed (draw: unit -> Value list) =
+    /// Where QEMU is asked, only what its profile claims something about, and seldom what is known
+    /// to end it.
+    let rec claimedOf isReopen (draw: unit -> Value list) =
         let options = draw ()
 
-        if not surroundings.OverQmp || List.forall Spoil.isClaimed options then
+        let isFit () =
+            List.forall Spoil.isClaimed options
+            && (not (Killers.isKnown isReopen options) || dice.Percent Killers.share)
+
+        if not surroundings.OverQmp || isFit () then
             options
         else
-            claimed draw
+            claimedOf isReopen draw
+
+    let claimed = claimedOf false
 
     let snapshot () =
         isPrepared <- false
@@ -256,7 +263,7 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         match kind with
         | 0 -> BlockdevAdd(claimed (fun () -> [ Value.Dict(node ()) ]) |> List.head)
         | 1 -> delete ()
-        | 2 -> BlockdevReopen(claimed reopen.List)
+        | 2 -> BlockdevReopen(claimedOf true reopen.List)
         | 3 -> snapshot ()
         | 4 -> users.Resize()
         | 5 -> NbdServerStart

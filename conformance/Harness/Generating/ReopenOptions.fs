@@ -225,7 +225,7 @@ type ReopenOptions(dice: Dice, swarm: Swarm, sight: Sight, add: AddOptions) =
 
             for _ in 1..count do
                 // A node twice is refused (BLK-REOPEN-002), which is worth seeing now and then.
-                if not (List.contains node.Id listed) || dice.Percent 5 then
+                if not (List.contains node.Id listed) || dice.Percent swarm.TwicePercent then
                     listed <- node.Id :: listed
 
                 node <-

@@ -8,8 +8,10 @@ type Surroundings = {
     RealFiles: bool
     /// Another user's files: only root can make them.
     ForeignOwners: bool
-    /// Only what QMP can say: no backends of the bench's own, and no server but the system's.
+    /// Only what QMP can say: no backends of the bench's own.
     OverQmp: bool
+    /// NBD servers that are there already, for nbd nodes.
+    LiveServers: bool
     /// Commands of the profiles qemu-3.1 and qemu-seed instead of today's.
     Legacy: bool
     /// The share of scripts, in percent, that run under the static policy.
@@ -32,6 +34,8 @@ type Swarm = {
     ReadOnlyPercent: int
     ForceSharePercent: int
     LockingOffPercent: int
+    /// A node listed once more in a reopen.
+    TwicePercent: int
     /// Options spoilt on purpose.
     InvalidPercent: int
     /// Nesting of inline children.
@@ -102,9 +106,11 @@ module Swarm =
         drivers[0] <- max drivers[0] 6
         drivers[1] <- max drivers[1] 3
 
-        // QMP has no word for a backend of the bench's own, and no server runs beside the system's.
+        // QMP has no word for a backend of the bench's own.
         if surroundings.OverQmp then
             Array.fill commands 8 7 0
+
+        if not surroundings.LiveServers then
             drivers[7] <- 0
 
         {
@@ -121,6 +127,7 @@ module Swarm =
             ReadOnlyPercent = if isDataHeavy then 2 else dice.Pick [| 5; 20; 40; 60 |]
             ForceSharePercent = if isDataHeavy then 0 else dice.Pick [| 0; 0; 4; 20 |]
             LockingOffPercent = dice.Pick [| 0; 5; 5; 50 |]
+            TwicePercent = if surroundings.OverQmp then 25 else 5
             InvalidPercent = if isDataHeavy then 0 else dice.Pick [| 0; 2; 4; 12 |]
             DepthMax = dice.Between(1, 4)
             StoryPercent =

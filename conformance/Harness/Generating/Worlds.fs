@@ -49,7 +49,12 @@ let private images (dice: Dice) (surroundings: Surroundings) = [
                 "a.raw", None
                 "a.raw", Some(if surroundings.OverQmp then "nothing" else "vmdk")
                 (if surroundings.OverQmp then "none.raw" else "nbd:x"), Some "raw"
-                "t.qcow2", Some "qcow2"
+                // QEMU 7.2 opens it for ever (backing-names-itself)
+                (if surroundings.OverQmp && not (dice.Percent Killers.share) then
+                     "none.raw"
+                 else
+                     "t.qcow2"),
+                Some "qcow2"
                 "q.qcow2", Some "raw"
             |]
 
@@ -127,7 +132,7 @@ let make (dice: Dice) (profile: string) (surroundings: Surroundings) : Script =
             }
             Files = files |> List.map (locked dice)
             Exports =
-                if dice.Percent 50 && not surroundings.OverQmp then
+                if dice.Percent 50 && surroundings.LiveServers then
                     exports
                 else
                     []

@@ -76,6 +76,10 @@ module RunReport =
     /// All deaths of a server under test.
     let deaths (report: RunReport) : int = report.Results |> List.sumBy _.Deaths
 
+    /// The same by cause.
+    let deathCauses (report: RunReport) : (string * int) list =
+        report.Results |> List.collect _.DeathCauses
+
     /// Whether the run ended as its lane should.
     let isGood (report: RunReport) : bool = (disagreements report > 0) = report.MustFail
 
@@ -111,6 +115,8 @@ module RunReport =
             "system", Value.Str result.System
             "notCompared", Value.List(result.Lacks |> List.map Value.Str)
             "noticed", Value.Dict(List.ofSeq (noticed result))
+            "deathCauses",
+            Value.Dict(result.DeathCauses |> List.map (fun (cause, n) -> cause, int n))
         ]
 
     let private command (coverage: Coverage) (index: int) =

@@ -199,6 +199,7 @@ let run (progress: Progress) (part: Part) : PartResult * Counts =
         Deaths = found.Deaths
         System = "engine, memory"
         Lacks = []
+        DeathCauses = found.DeathCauses
         Found = found.Kept
     },
     {

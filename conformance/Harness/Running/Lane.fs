@@ -150,6 +150,7 @@ module Lane =
         RealFiles = sut <> Sut.EngineInMemory
         ForeignOwners = sut = Sut.EngineInMemory || Libc.userId () = 0
         OverQmp = isServer sut
+        LiveServers = not (isServer sut) || sut = Sut.Server ServerKind.Qemu
         Legacy = isLegacy profile
         StaticPercent =
             // A server has the one policy it was built with.

@@ -48,6 +48,8 @@ type PartResult = {
     /// What was checked: its name, its version if it told one, what it lacks.
     System: string
     Lacks: string list
+    /// The same by the command and the last words, the most frequent first.
+    DeathCauses: (string * int) list
     /// One for each kind of disagreement, the script of the lowest number.
     Found: Found list
 }
@@ -78,6 +80,7 @@ type Progress() =
 [<Sealed>]
 type Catch(progress: Progress) =
     let kinds = Dictionary<string, Found>()
+    let causes = Dictionary<string, int>()
     let mutable total = 0
     let mutable deaths = 0
 
@@ -90,6 +93,12 @@ type Catch(progress: Progress) =
         lock kinds (fun () ->
             if isDeath item then
                 deaths <- deaths + 1
+                let cause = Disagreement.signature item.Disagreement
+
+                causes[cause] <-
+                    match causes.TryGetValue cause with
+                    | true, before -> before + 1
+                    | _ -> 1
             else
                 total <- total + 1
 
@@ -105,6 +114,10 @@ type Catch(progress: Progress) =
 
     member _.Total = total
     member _.Deaths = deaths
+
+    member _.DeathCauses =
+        causes |> Seq.map (|KeyValue|) |> Seq.sortBy (fun (_, n) -> -n) |> List.ofSeq
+
     member _.Kept = kinds.Values |> Seq.sortBy _.Number |> List.ofSeq
 
 /// Running.
@@ -289,6 +302,7 @@ module Runner =
             Deaths = found.Deaths
             System = system
             Lacks = lacks
+            DeathCauses = found.DeathCauses
             Found = found.Kept
         }
 

@@ -249,12 +249,15 @@ type QmpMaker(kind: ServerKind, profile: Profile, directory: string) =
                 | QmpReply.Return _ -> ()
                 | QmpReply.Error(_, text) -> fault $"no throttle group can be made: {text}"
 
+    let others = new LiveExports(place, user)
+
     override _.Mode = facts.Mode
     override _.Version = facts.Version
     override _.Lacks = facts.Lacks
     override _.Noticed = if events > 0L then [ "events", events ] else []
 
     override _.Start script =
+        others.Serve script.Exports
         let world = new FilesWorld(place, script, owners)
 
         try
@@ -278,4 +281,6 @@ type QmpMaker(kind: ServerKind, profile: Profile, directory: string) =
             (world :> IDisposable).Dispose()
             reraise ()
 
-    override _.Dispose() = running |> Option.iter ended
+    override _.Dispose() =
+        (others :> IDisposable).Dispose()
+        running |> Option.iter ended

@@ -133,9 +133,21 @@ type QmpServer private (proc: Process option, directory: string, pidFile: string
         Option.iter kill proc
         socket |> Option.iter _.Dispose()
 
-    let watchdog = new Timer((fun _ -> interrupt ()), null, Timeout.Infinite, Timeout.Infinite)
+    let watch = Watch(fun () -> processId)
 
-    let watch (milliseconds: int) = watchdog.Change(milliseconds, Timeout.Infinite) |> ignore
+    let watchdog =
+        let look _ =
+            if watch.IsHung() then
+                interrupt ()
+
+        new Timer(look, null, Timeout.Infinite, Timeout.Infinite)
+
+    let wait (closely: bool) =
+        watch.Begin closely
+
+        watchdog.Change(Limits.qmpLookMilliseconds, Limits.qmpLookMilliseconds) |> ignore
+
+    let rest () = watchdog.Change(Timeout.Infinite, Timeout.Infinite) |> ignore
 
     let connect (path: string) : Socket =
         let made = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
@@ -222,7 +234,7 @@ type QmpServer private (proc: Process option, directory: string, pidFile: string
     /// Talks to the server; if it takes too long, it is killed and the talk ends with a fault that
     /// says how it ended.
     member this.Talk(talk: QmpClient -> 'a) : 'a =
-        watch Limits.qmpReplyMilliseconds
+        wait true
 
         try
             try
@@ -230,17 +242,17 @@ type QmpServer private (proc: Process option, directory: string, pidFile: string
             with QmpClosed ->
                 raise (QmpFault(this.Fate()))
         finally
-            watch Timeout.Infinite
+            rest ()
 
     member private this.Begin(prepare: unit -> unit) =
-        watch Limits.qmpReplyMilliseconds
+        wait false
 
         try
             try
                 prepare ()
                 (talker ()).Greet()
             finally
-                watch Timeout.Infinite
+                rest ()
         with
         | QmpClosed ->
             let reason = this.Fate()

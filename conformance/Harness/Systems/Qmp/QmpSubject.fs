@@ -253,7 +253,7 @@ module QmpScripts =
     let obstacle (script: Script) : string option =
         if not (Script.commands script |> List.forall isSaid) then
             Some "it uses backends of the bench's own, for which QMP has no word"
-        elif not script.Exports.IsEmpty then
-            Some "its world has exports of another server"
+        elif script.Exports |> List.exists (fun e -> e.Server.Contains '/') then
+            Some "its world has a server outside of its directory"
         else
             None
