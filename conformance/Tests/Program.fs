@@ -40,8 +40,7 @@ let clean = [
     Qemu.DaemonTests.tests
     Qemu.FindingsTests.tests
     testList "cli" [ Cli.MisuseTests.tests; Cli.RunTests.tests ]
-    Qmp.SessionTests.tests
-    Qmp.CommandTests.tests
+    testList "qmp" [ Qmp.SessionTests.tests; Qmp.JsonTests.tests; Qmp.CommandTests.tests ]
     testList "storaged" [ Storaged.FlatOptionsTests.tests; Storaged.KeyvalTests.tests ]
 ]
 

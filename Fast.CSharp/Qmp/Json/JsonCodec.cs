@@ -28,20 +28,15 @@ public static class JsonCodec
             if (reason is null && reader.Read())
             {
                 value = null;
-                return "more than one value";
+                return JsonFaults.Explain(text);
             }
             return reason;
         }
-        catch (JsonException error)
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
+            // The second: a string with bytes that are no UTF-8, or half of a surrogate pair.
             value = null;
-            return $"{Sentence(error.Message)} (at byte {reader.BytesConsumed})";
-        }
-        catch (InvalidOperationException)
-        {
-            // A string with bytes that are no UTF-8, or with half of a surrogate pair.
-            value = null;
-            return "invalid UTF-8 sequence in string";
+            return JsonFaults.Explain(text);
         }
     }
 
@@ -184,12 +179,5 @@ public static class JsonCodec
         }
         value = OptionValue.Dictionary([.. keys], [.. values]);
         return null;
-    }
-
-    // The library's message up to its own positions, which count lines.
-    private static string Sentence(string message)
-    {
-        int end = message.IndexOf(". ", StringComparison.Ordinal);
-        return (end < 0 ? message : message[..end]).TrimEnd('.');
     }
 }

@@ -29,6 +29,7 @@ internal sealed class MessageScanner
     private int _at;
     private int _depth;
     private byte _quote;
+    private int _quoteAt;
     private bool _isEscaped;
     private bool _isBare;
 
@@ -63,6 +64,7 @@ internal sealed class MessageScanner
             _buffer.AsSpan(_start, length).CopyTo(target);
             _buffer = target;
             _at -= _start;
+            _quoteAt -= _start;
             _start = 0;
             _end = length;
         }
@@ -82,7 +84,7 @@ internal sealed class MessageScanner
             {
                 if (value < 0x20)
                 {
-                    return Fail("a control character stands in a string", _at + 1);
+                    return Fail(_quoteAt, _at + 1);
                 }
                 if (_isEscaped)
                 {
@@ -108,7 +110,7 @@ internal sealed class MessageScanner
             _at++;
             if (_at - _start > QmpLimits.MessageBytesMax)
             {
-                return Fail("JSON token size limit exceeded", _at, isWhole: true);
+                return Fail("JSON token size limit exceeded", _at);
             }
         }
         return Scan.NeedsMore;
@@ -138,11 +140,12 @@ internal sealed class MessageScanner
                 return true;
             case (byte)'"':
                 _quote = value;
+                _quoteAt = _at;
                 return true;
             case (byte)'{' or (byte)'[':
                 if (++_depth > QmpLimits.NestingMax)
                 {
-                    scan = Fail("JSON nesting depth limit exceeded", _at + 1, isWhole: true);
+                    scan = Fail("JSON nesting depth limit exceeded", _at + 1);
                     return false;
                 }
                 return true;
@@ -154,7 +157,7 @@ internal sealed class MessageScanner
                 }
                 return true;
             case < 0x20 or >= 0x7f:
-                scan = Fail($"stray byte 0x{value:x2}", _at + 1);
+                scan = Fail(_at, _at + 1);
                 return false;
             default:
                 _isBare = _depth == 0;
@@ -169,9 +172,13 @@ internal sealed class MessageScanner
         return Scan.Text;
     }
 
-    private Scan Fail(string reason, int end, bool isWhole = false)
+    // The token under way cannot be.
+    private Scan Fail(int start, int end) =>
+        Fail("JSON parse error, " + JsonFaults.Stray(_buffer.AsSpan(start, end - start)), end);
+
+    private Scan Fail(string reason, int end)
     {
-        Reason = isWhole ? reason : "JSON parse error, " + reason;
+        Reason = reason;
         Restart(end);
         return Scan.Fault;
     }

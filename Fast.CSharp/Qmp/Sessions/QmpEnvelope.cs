@@ -10,6 +10,9 @@ internal static class QmpEnvelope
     /// <summary>The command that ends the negotiation.</summary>
     public const string Negotiation = "qmp_capabilities";
 
+    // The one capability there is, which this server does not offer.
+    private const string OutOfBand = "oob";
+
     private static readonly OptionValue NoArguments = OptionValue.Dictionary();
 
     /// <summary>Null, a command and its arguments; or a refusal with QEMU's text.</summary>
@@ -51,37 +54,35 @@ internal static class QmpEnvelope
     /// <summary>qmp_capabilities: there is nothing to enable (BLK-QMP-005).</summary>
     public static QmpAnswer Negotiate(OptionValue arguments)
     {
+        OptionValue? wanted = arguments.Find("enable");
+        if (wanted is not null && wanted.Kind != OptionKind.List)
+        {
+            return QmpAnswer.Error("Invalid parameter type for 'enable', expected: array");
+        }
+        for (int index = 0; index < (wanted?.Count ?? 0); index++)
+        {
+            if (wanted![index].Kind != OptionKind.String)
+            {
+                return QmpAnswer.Error(
+                    $"Invalid parameter type for 'enable[{index}]', expected: string"
+                );
+            }
+            // QEMU names a word in a list by its member's name, and an item has none.
+            string word = wanted[index].AsString;
+            if (!string.Equals(word, OutOfBand))
+            {
+                return QmpAnswer.Error($"Parameter 'null' does not accept value '{word}'");
+            }
+        }
         for (int index = 0; index < arguments.Count; index++)
         {
-            string key = arguments.KeyAt(index);
-            if (!string.Equals(key, "enable"))
+            if (!string.Equals(arguments.KeyAt(index), "enable"))
             {
-                return QmpAnswer.Error($"Parameter '{key}' is unexpected");
-            }
-            OptionValue wanted = arguments[index];
-            if (wanted.Kind != OptionKind.List)
-            {
-                return QmpAnswer.Error("Invalid parameter type for 'enable', expected: array");
-            }
-            if (wanted.Count > 0)
-            {
-                return RefuseCapability(wanted[0]);
+                return QmpAnswer.Error($"Parameter '{arguments.KeyAt(index)}' is unexpected");
             }
         }
-        return QmpAnswer.Done;
-    }
-
-    private static QmpAnswer RefuseCapability(OptionValue wanted)
-    {
-        if (wanted.Kind != OptionKind.String)
-        {
-            return QmpAnswer.Error("Invalid parameter type for 'enable[0]', expected: string");
-        }
-        string name = wanted.AsString;
-        return QmpAnswer.Error(
-            string.Equals(name, "oob")
-                ? "Capability oob is not supported"
-                : $"Parameter 'enable[0]' does not accept value '{name}'"
-        );
+        return wanted is null || wanted.Count == 0
+            ? QmpAnswer.Done
+            : QmpAnswer.Error($"Capability {OutOfBand} not available");
     }
 }

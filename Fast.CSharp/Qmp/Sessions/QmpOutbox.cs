@@ -25,6 +25,8 @@ internal sealed class QmpOutbox : IDisposable
     private ArrayBufferWriter<byte> _waiting = new();
     private ArrayBufferWriter<byte> _sent = new();
 
+    private bool _isSendAsked;
+
     // Events that a command raises follow its reply.
     private ArrayBufferWriter<byte>? _held;
 
@@ -100,6 +102,7 @@ internal sealed class QmpOutbox : IDisposable
         await _sending.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
+            Volatile.Write(ref _isSendAsked, false);
             while (Swap())
             {
                 await _output.WriteAsync(_sent.WrittenMemory, cancellation).ConfigureAwait(false);
@@ -115,6 +118,12 @@ internal sealed class QmpOutbox : IDisposable
     /// <summary>Sends if nobody does; for those who must not wait.</summary>
     public async Task SendSoonAsync(CancellationToken cancellation)
     {
+        if (Interlocked.Exchange(ref _isSendAsked, true))
+        {
+            // Who was asked and still waits for its turn sends this too. Without this a client
+            // that does not read would collect a waiting task for every event.
+            return;
+        }
         try
         {
             await Task.Yield();

@@ -60,7 +60,8 @@ let private talkWith (dispatcher: QmpDispatcher) (pieces: byte[] list) : string 
 let private talk (text: string) : string list =
     talkWith (QmpDispatcher(Echo(), version, null)) [ Encoding.UTF8.GetBytes text ]
 
-let private negotiated (text: string) : string list =
+/// The same for a client that has negotiated, without greeting and negotiation.
+let negotiated (text: string) : string list =
     talk ("""{"execute":"qmp_capabilities"}""" + text) |> List.skip 2
 
 let private error (cls: string) (text: string) =
@@ -292,4 +293,4 @@ let private slow = [
     }
 ]
 
-let tests = testList "qmp" [ testList "sessions" (basics @ malformed @ slow) ]
+let tests = testList "sessions" (basics @ malformed @ slow)
