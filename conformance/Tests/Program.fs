@@ -39,6 +39,7 @@ let clean = [
     Mutants.MutantTests.tests
     Qemu.DaemonTests.tests
     Qemu.FindingsTests.tests
+    Qemu.JobTests.tests
     testList "cli" [ Cli.MisuseTests.tests; Cli.RunTests.tests ]
     testList "qmp" [ Qmp.SessionTests.tests; Qmp.JsonTests.tests; Qmp.CommandTests.tests ]
     testList "storaged" [ Storaged.FlatOptionsTests.tests; Storaged.KeyvalTests.tests ]
