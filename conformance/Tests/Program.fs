@@ -41,7 +41,12 @@ let clean = [
     Qemu.FindingsTests.tests
     Qemu.JobTests.tests
     testList "cli" [ Cli.MisuseTests.tests; Cli.RunTests.tests ]
-    testList "qmp" [ Qmp.SessionTests.tests; Qmp.JsonTests.tests; Qmp.CommandTests.tests ]
+    testList "qmp" [
+        Qmp.SessionTests.tests
+        Qmp.JsonTests.tests
+        Qmp.CommandTests.tests
+        Qmp.SameAsQemuTests.tests
+    ]
     testList "storaged" [ Storaged.FlatOptionsTests.tests; Storaged.KeyvalTests.tests ]
 ]
 

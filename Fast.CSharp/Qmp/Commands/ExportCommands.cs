@@ -20,16 +20,18 @@ internal sealed class ExportCommands(
         string node = arguments.Text("node-name");
         string? name = arguments.TextOrNull("name");
         string? description = arguments.TextOrNull("description");
+        string? iothread = arguments.TextOrNull("iothread");
+        if (iothread is not null && !objects.HasIoThread(iothread) && IsFine(id, arguments))
+        {
+            return QmpAnswer.Error($"iothread \"{iothread}\" not found");
+        }
         BlockError? error = graph.TryBlockExportAdd(id, node, name, arguments.Flag("writable"));
         if (error is not null)
         {
             return QmpAnswer.Of(error);
         }
-        string? iothread = arguments.TextOrNull("iothread");
         string? refusal =
-            iothread is not null && !objects.HasIoThread(iothread)
-                ? $"iothread \"{iothread}\" not found"
-                : NbdService.RefuseDescription(description);
+            NbdService.RefuseDescription(description) ?? RefuseBitmaps(arguments.Find("bitmaps"));
         if (refusal is not null)
         {
             graph.TryBlockExportDel(id);
@@ -105,7 +107,10 @@ internal sealed class ExportCommands(
             return QmpAnswer.Of(error);
         }
         string id = name ?? device;
-        string? refusal = NbdService.RefuseDescription(description);
+        string? bitmap = arguments.TextOrNull("bitmap");
+        string? refusal =
+            NbdService.RefuseDescription(description)
+            ?? (bitmap is null ? null : $"Bitmap '{bitmap}' is not found");
         if (refusal is not null)
         {
             graph.TryBlockExportDel(id);
@@ -136,6 +141,31 @@ internal sealed class ExportCommands(
             TellDeleted(id);
         }
         return QmpAnswer.Of(error);
+    }
+
+    // What QEMU tests before it looks for the thread; the graph says what is wrong with the rest.
+    private bool IsFine(string id, OptionValue arguments) =>
+        NodeOpener.IsWellFormed(id)
+        && Find(id) is null
+        && graph.FindNode(arguments.Text("node-name")) is { } node
+        && !(node.IsReadOnly && arguments.Flag("writable"));
+
+    // No node has bitmaps.
+    private string? RefuseBitmaps(OptionValue? bitmaps)
+    {
+        if (bitmaps is null || bitmaps.Count == 0)
+        {
+            return null;
+        }
+        OptionValue first = bitmaps[0];
+        if (first.Kind == OptionKind.String)
+        {
+            return $"Bitmap '{first.AsString}' is not found";
+        }
+        string node = first.Text("node");
+        return graph.FindNode(node) is null
+            ? $"Node '{node}' not found"
+            : $"Dirty bitmap '{first.Text("name")}' not found";
     }
 
     private BlockExport? Find(string id)

@@ -28,7 +28,8 @@ internal sealed class NodeCommands(BlockGraph graph)
             string key = arguments.KeyAt(index);
             if (!string.Equals(key, "options"))
             {
-                return QmpAnswer.Error($"Parameter '{key}' is unexpected");
+                // What is wrong with a node's options comes first.
+                return RefuseNodes(options) ?? QmpAnswer.Error($"Parameter '{key}' is unexpected");
             }
         }
         OptionValue[] elements = new OptionValue[options.Count];
@@ -39,25 +40,31 @@ internal sealed class NodeCommands(BlockGraph graph)
         return QmpAnswer.Of(graph.TryBlockdevReopen(elements));
     }
 
+    private static QmpAnswer? RefuseNodes(OptionValue options)
+    {
+        OptionParser parser = new();
+        for (int index = 0; index < options.Count; index++)
+        {
+            BlockError? error = parser.Parse(options[index], $"options[{index}]", out _);
+            if (error is not null)
+            {
+                return QmpAnswer.Of(error);
+            }
+        }
+        return null;
+    }
+
     public QmpAnswer Snapshot(OptionValue arguments) =>
         QmpAnswer.Of(graph.TryBlockdevSnapshot(arguments.Text("node"), arguments.Text("overlay")));
 
     public QmpAnswer Resize(OptionValue arguments)
     {
-        string? device = arguments.TextOrNull("device");
-        string? node = arguments.TextOrNull("node-name");
-        if ((device is null) == (node is null))
-        {
-            return QmpAnswer.Error("Need exactly one of 'device' and 'node-name'");
-        }
-        if (device is not null)
-        {
-            // There are no devices here, only nodes.
-            return QmpAnswer.Error(
-                QmpErrorClass.DeviceNotFound,
-                $"Cannot find device='{device}' nor node-name=''"
-            );
-        }
-        return QmpAnswer.Of(graph.TryBlockResize(node!, arguments.Number("size", 0)));
+        // There are no devices here, only nodes: a device's name finds nothing.
+        string node = arguments.TextOrNull("node-name") ?? "";
+        return graph.FindNode(node) is null
+            ? QmpAnswer.Error(
+                $"Cannot find device='{arguments.TextOrNull("device")}' nor node-name='{node}'"
+            )
+            : QmpAnswer.Of(graph.TryBlockResize(node, arguments.Number("size", 0)));
     }
 }

@@ -1,6 +1,7 @@
 // Objects and their properties. The graph knows their ids and who uses them; what is inside is
-// here. Spec: spec/block/objects.md.
+// here. Spec: spec/block/objects.md (BLK-OBJ-004).
 using System;
+using System.Buffers;
 using System.Collections.Generic;
 using System.IO;
 using System.Text;
@@ -16,6 +17,11 @@ internal sealed class ObjectCommands(BlockGraph graph)
 
     // QEMU's defaults of an iothread.
     private const long DefaultPollMaxNs = 32768;
+    private const long DefaultPoolThreads = 64;
+
+    private static readonly SearchValues<byte> Base64Characters = SearchValues.Create(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\n"u8
+    );
 
     private readonly Dictionary<string, OptionValue> _properties = new(StringComparer.Ordinal);
 
@@ -29,16 +35,18 @@ internal sealed class ObjectCommands(BlockGraph graph)
             _ => BlockObjectKind.Secret,
         };
         BlockError? error = graph.TryObjectAdd(kind, id);
-        if (error is not null)
+        if (error is not null && error.Kind != BlockErrorKind.AlreadyExists)
         {
             return QmpAnswer.Of(error);
         }
-        string? refusal = kind switch
+        // In QEMU properties are set on an object that has no name yet, so their faults come before
+        // that of a name in use; what a whole object must be is tested once it has its name.
+        string? refusal = RefuseProperties(kind, arguments);
+        if (error is not null)
         {
-            BlockObjectKind.Secret => RefuseSecret(arguments),
-            BlockObjectKind.ThrottleGroup => RefuseLimits(arguments.Find("limits")),
-            _ => RefusePolling(arguments),
-        };
+            return refusal is null ? QmpAnswer.Of(error) : QmpAnswer.Error(refusal);
+        }
+        refusal ??= RefuseWhole(kind, arguments);
         if (refusal is not null)
         {
             graph.TryObjectDel(id);
@@ -87,19 +95,27 @@ internal sealed class ObjectCommands(BlockGraph graph)
     }
 
     /// <summary>Whether there is an iothread of that id.</summary>
-    public bool HasIoThread(string id)
-    {
-        foreach (BlockObject found in graph.Objects)
-        {
-            if (found.Kind == BlockObjectKind.IoThread && string.Equals(found.Id, id))
-            {
-                return true;
-            }
-        }
-        return false;
-    }
+    public bool HasIoThread(string id) => KindOf(id) == BlockObjectKind.IoThread;
 
-    private static string? RefuseSecret(OptionValue arguments)
+    private static string? RefuseProperties(BlockObjectKind kind, OptionValue arguments) =>
+        kind switch
+        {
+            BlockObjectKind.ThrottleGroup => ThrottleLimits.Refuse(arguments),
+            BlockObjectKind.IoThread => RefuseNumbers(arguments),
+            _ => arguments.Find("loaded") is null
+                ? null
+                : "Property 'secret.loaded' is not writable",
+        };
+
+    private string? RefuseWhole(BlockObjectKind kind, OptionValue arguments) =>
+        kind switch
+        {
+            BlockObjectKind.Secret => RefuseSecret(arguments),
+            BlockObjectKind.IoThread => RefusePool(arguments),
+            _ => null,
+        };
+
+    private string? RefuseSecret(OptionValue arguments)
     {
         string? data = arguments.TextOrNull("data");
         string? file = arguments.TextOrNull("file");
@@ -109,11 +125,7 @@ internal sealed class ObjectCommands(BlockGraph graph)
         }
         if (data is null && file is null)
         {
-            return "Must provide 'file' or 'data'";
-        }
-        if (arguments.Find("keyid") is not null || arguments.Find("iv") is not null)
-        {
-            return "Encrypted secrets are not supported";
+            return "Either 'file' or 'data' must be provided";
         }
         byte[] bytes;
         try
@@ -122,15 +134,50 @@ internal sealed class ObjectCommands(BlockGraph graph)
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            return $"Unable to read {file}: {error.Message}";
+            return $"Unable to read {file}: {Reason(error, file!)}";
         }
         if (bytes.Length > SecretBytesMax)
         {
             return $"The secret is longer than {SecretBytesMax} bytes";
         }
+        // What an iv alone says is never looked at.
+        if (arguments.TextOrNull("keyid") is { } key)
+        {
+            return KindOf(key) switch
+            {
+                null => $"No secret with id '{key}'",
+                BlockObjectKind.Secret => "Encrypted secrets are not supported",
+                _ => $"Object with id '{key}' is not a secret",
+            };
+        }
         bool isBase64 = string.Equals(arguments.TextOrNull("format"), "base64");
-        return isBase64 && !IsBase64(bytes) ? "Base64 data is not valid" : null;
+        return isBase64 && !IsBase64(bytes) ? "Base64 data contains invalid characters" : null;
     }
+
+    private BlockObjectKind? KindOf(string id)
+    {
+        foreach (BlockObject found in graph.Objects)
+        {
+            if (string.Equals(found.Id, id))
+            {
+                return found.Kind;
+            }
+        }
+        return null;
+    }
+
+    // The words of GLib, which reads the file in QEMU.
+    private static string Reason(Exception error, string file) =>
+        error switch
+        {
+            FileNotFoundException or DirectoryNotFoundException =>
+                $"Failed to open file \u201c{file}\u201d: No such file or directory",
+            UnauthorizedAccessException when Directory.Exists(file) =>
+                $"Error reading file \u201c{file}\u201d: Is a directory",
+            UnauthorizedAccessException =>
+                $"Failed to open file \u201c{file}\u201d: Permission denied",
+            _ => error.Message,
+        };
 
     private static byte[] ReadSecret(string path)
     {
@@ -140,34 +187,28 @@ internal sealed class ObjectCommands(BlockGraph graph)
         return bytes[..count];
     }
 
-    private static bool IsBase64(byte[] bytes)
-    {
-        byte[] decoded = new byte[bytes.Length];
-        string text = Encoding.Latin1.GetString(bytes).Trim();
-        return Convert.TryFromBase64String(text, decoded, out _);
-    }
+    // QEMU looks at the characters and not at how they are grouped.
+    private static bool IsBase64(byte[] bytes) =>
+        bytes.AsSpan().IndexOfAnyExcept(Base64Characters) < 0;
 
-    private static string? RefuseLimits(OptionValue? limits)
+    private static string? RefuseNumbers(OptionValue arguments)
     {
-        for (int index = 0; limits is not null && index < limits.Count; index++)
+        foreach (QmpMember member in QmpSchema.IoThreadMembers)
         {
-            if (limits[index].AsInteger < 0)
+            if (arguments.Number(member.Name, 0) < 0)
             {
-                return "bps/iops/max values must be within [0, 1000000000000000]";
+                return $"{member.Name} value must be in range [0, {long.MaxValue}]";
             }
         }
         return null;
     }
 
-    private static string? RefusePolling(OptionValue arguments)
+    private static string? RefusePool(OptionValue arguments)
     {
-        foreach (string name in (ReadOnlySpan<string>)["poll-max-ns", "poll-grow", "poll-shrink"])
-        {
-            if (arguments.Number(name, 0) < 0)
-            {
-                return $"{name} value must be in range [0, {long.MaxValue}]";
-            }
-        }
-        return null;
+        long least = arguments.Number("thread-pool-min", 0);
+        long most = arguments.Number("thread-pool-max", DefaultPoolThreads);
+        return least > most || most is 0 or > int.MaxValue
+            ? "bad thread-pool-min/thread-pool-max values"
+            : null;
     }
 }

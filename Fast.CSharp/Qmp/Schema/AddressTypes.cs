@@ -13,7 +13,7 @@ internal static class AddressTypes
         Needed("host", Str),
         Needed("port", Str),
         Optional("numeric", Bool),
-        Optional("to", Uint32),
+        Optional("to", Uint16),
         Optional("ipv4", Bool),
         Optional("ipv6", Bool),
         Optional("keep-alive", Bool),

@@ -1,4 +1,6 @@
 // The types that JSON has, and short names for the tables.
+using System;
+
 namespace Ashlar.Qmp;
 
 /// <summary>Builtin types.</summary>
@@ -13,14 +15,13 @@ internal static class CommonTypes
     /// <summary>A number that fits 32 bits without a sign.</summary>
     public static readonly QmpBuiltin Uint32 = new("uint32", "int", OptionKindSet.Integer)
     {
-        Least = 0,
         Most = uint.MaxValue,
     };
 
-    /// <summary>A number of bytes or of anything else that is never negative.</summary>
-    public static readonly QmpBuiltin Size = new("size", "int", OptionKindSet.Integer)
+    /// <summary>A number that fits 16 bits without a sign.</summary>
+    public static readonly QmpBuiltin Uint16 = new("uint16", "int", OptionKindSet.Integer)
     {
-        Least = 0,
+        Most = ushort.MaxValue,
     };
 
     /// <summary>The result of a command that says nothing.</summary>
@@ -28,5 +29,10 @@ internal static class CommonTypes
 
     public static QmpMember Needed(string name, QmpType type) => new(name, type, false);
 
-    public static QmpMember Optional(string name, QmpType type) => new(name, type, true);
+    public static QmpMember Optional(string name, QmpType type) =>
+        new(name, type, true) { Features = FeaturesOf(name) };
+
+    /// <summary>What begins with x- may change.</summary>
+    public static string[] FeaturesOf(string name) =>
+        name.StartsWith("x-", StringComparison.Ordinal) ? ["unstable"] : [];
 }

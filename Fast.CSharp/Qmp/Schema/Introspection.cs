@@ -24,8 +24,11 @@ internal sealed class Introspection
             telling.Tell(
                 command.Name,
                 "command",
-                ("arg-type", telling.NameOf(command.Arguments)),
-                ("ret-type", telling.NameOf(command.Result))
+                [
+                    ("arg-type", telling.NameOf(command.Arguments)),
+                    ("ret-type", telling.NameOf(command.Result)),
+                    .. Features(command.Features),
+                ]
             );
         }
         foreach (QmpEventType raised in events)
@@ -68,7 +71,7 @@ internal sealed class Introspection
                 Tell(name, "builtin", ("json-type", OptionValue.Of(builtin.JsonType)));
                 break;
             case QmpEnum words:
-                Tell(name, "enum", ("members", Named(words)), ("values", Words(words)));
+                Tell(name, "enum", ("members", Named(words)), ("values", Texts(words.Words)));
                 break;
             case QmpArray array:
                 Tell(name, "array", ("element-type", NameOf(array.Element)));
@@ -80,13 +83,16 @@ internal sealed class Introspection
                 Tell(
                     name,
                     "object",
-                    ("members", Members(union)),
-                    ("tag", OptionValue.Of(union.Tag)),
-                    ("variants", Variants(union))
+                    [
+                        ("members", Members(union)),
+                        ("tag", OptionValue.Of(union.Tag)),
+                        ("variants", Variants(union)),
+                        .. Features(union.Features),
+                    ]
                 );
                 break;
             case QmpObject plain:
-                Tell(name, "object", ("members", Members(plain)));
+                Tell(name, "object", [("members", Members(plain)), .. Features(plain.Features)]);
                 break;
         }
     }
@@ -112,10 +118,11 @@ internal sealed class Introspection
             (string, OptionValue) name = ("name", OptionValue.Of(member.Name));
             (string, OptionValue) its = ("type", NameOf(member.Type));
             // A default of null says that the member is optional.
+            (string, OptionValue)[] optional = member.IsOptional
+                ? [("default", OptionValue.Null)]
+                : [];
             members.Add(
-                member.IsOptional
-                    ? OptionValue.Dictionary(name, its, ("default", OptionValue.Null))
-                    : OptionValue.Dictionary(name, its)
+                OptionValue.Dictionary([name, its, .. optional, .. Features(member.Features)])
             );
         }
         return OptionValue.List([.. members]);
@@ -146,14 +153,17 @@ internal sealed class Introspection
         return OptionValue.List([.. branches]);
     }
 
-    private static OptionValue Words(QmpEnum type)
+    private static (string, OptionValue)[] Features(string[] features) =>
+        features.Length == 0 ? [] : [("features", Texts(features))];
+
+    private static OptionValue Texts(string[] texts)
     {
-        List<OptionValue> words = [];
-        foreach (string word in type.Words)
+        OptionValue[] values = new OptionValue[texts.Length];
+        for (int index = 0; index < values.Length; index++)
         {
-            words.Add(OptionValue.Of(word));
+            values[index] = OptionValue.Of(texts[index]);
         }
-        return OptionValue.List([.. words]);
+        return OptionValue.List(values);
     }
 
     private static OptionValue Named(QmpEnum type)

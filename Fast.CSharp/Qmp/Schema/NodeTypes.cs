@@ -24,7 +24,7 @@ internal static class NodeTypes
         foreach (DriverDescriptor driver in DriverRegistry.Drivers)
         {
             names.Add(driver.Name);
-            variants.Add(new(driver.Name, OfRows($"BlockdevOptions-{driver.Name}", driver.Rows)));
+            variants.Add(new(driver.Name, OfDriver(driver)));
         }
         QmpObject options = new(
             "BlockdevOptions",
@@ -59,13 +59,25 @@ internal static class NodeTypes
         return options;
     }
 
+    private static QmpObject OfDriver(DriverDescriptor driver)
+    {
+        QmpObject options = OfRows($"BlockdevOptions-{driver.Name}", driver.Rows);
+        // Clients look for this before they count on a file that is writable only when it must be.
+        return string.Equals(driver.Name, "file")
+            ? new QmpObject(options.Name, options.Members) { Features = ["dynamic-auto-read-only"] }
+            : options;
+    }
+
     private static QmpObject OfRows(string name, OptionRow[] rows)
     {
         QmpMember[] members = new QmpMember[rows.Length];
         for (int index = 0; index < rows.Length; index++)
         {
             OptionRow row = rows[index];
-            members[index] = new(row.Name, OfRow($"{name}-{row.Name}", row), !row.IsNeeded);
+            members[index] = new(row.Name, OfRow($"{name}-{row.Name}", row), !row.IsNeeded)
+            {
+                Features = CommonTypes.FeaturesOf(row.Name),
+            };
         }
         return new QmpObject(name, members);
     }

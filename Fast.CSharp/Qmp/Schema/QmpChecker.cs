@@ -81,6 +81,9 @@ internal sealed class QmpChecker
         {
             OptionKindSet.Null => value.Kind == OptionKind.Null,
             OptionKindSet.Boolean => value.Kind == OptionKind.Boolean,
+            OptionKindSet.Integer when type.IsNatural => value.Kind
+                is OptionKind.Integer
+                    or OptionKind.Unsigned,
             OptionKindSet.Integer => value.Kind == OptionKind.Integer,
             OptionKindSet.Number => value.Kind
                 is OptionKind.Integer
@@ -91,19 +94,18 @@ internal sealed class QmpChecker
         };
         if (!fits)
         {
-            return WrongType(type.JsonType == "int" ? "integer" : type.JsonType);
+            return type.IsNatural
+                ? $"Parameter '{PathToLast()}' expects uint64"
+                : WrongType(type.JsonType == "int" ? "integer" : type.JsonType);
         }
-        if (
-            value.Kind == OptionKind.Integer
-            && (value.AsInteger < type.Least || value.AsInteger > type.Most)
-        )
-        {
-            return type.Most == long.MaxValue
-                ? WrongType("integer")
-                : $"Parameter '{_path[^1]}' expects {type.Name}_t";
-        }
-        return null;
+        // QEMU takes a number below zero for the large one with the same bits.
+        return type.IsNatural && !IsWithin(type, value)
+            ? $"Parameter '{_path[^1]}' expects {type.Name}_t"
+            : null;
     }
+
+    private static bool IsWithin(QmpBuiltin type, OptionValue value) =>
+        value.Kind == OptionKind.Integer && value.AsInteger >= 0 && value.AsInteger <= type.Most;
 
     private string? CheckWord(QmpEnum type, OptionValue value)
     {
@@ -111,11 +113,9 @@ internal sealed class QmpChecker
         {
             return WrongType("string");
         }
-        // An item of a list has no name of its own, which QEMU's text shows.
-        string name = _path[^1].StartsWith('[') ? "null" : _path[^1];
         return Array.IndexOf(type.Words, value.AsString) >= 0
             ? null
-            : $"Parameter '{name}' does not accept value '{value.AsString}'";
+            : $"Parameter '{LastName()}' does not accept value '{value.AsString}'";
     }
 
     private string? CheckArray(QmpArray type, OptionValue value)
@@ -155,8 +155,11 @@ internal sealed class QmpChecker
                 return CheckValue(branch, value);
             }
         }
-        return WrongType(type.Name);
+        return $"Invalid parameter type for '{LastName()}', expected: {type.Name}";
     }
+
+    // An item of a list has no name of its own, which QEMU's texts show.
+    private string LastName() => _path[^1].StartsWith('[') ? "null" : _path[^1];
 
     private static bool Has(QmpObject type, string key)
     {
@@ -170,11 +173,14 @@ internal sealed class QmpChecker
         return false;
     }
 
-    private string WrongType(string expected)
+    private string WrongType(string expected) =>
+        $"Invalid parameter type for '{PathToLast()}', expected: {expected}";
+
+    private string PathToLast()
     {
         string last = _path[^1];
         _path.RemoveAt(_path.Count - 1);
-        return $"Invalid parameter type for '{PathTo(last)}', expected: {expected}";
+        return PathTo(last);
     }
 
     private string PathTo(string last)

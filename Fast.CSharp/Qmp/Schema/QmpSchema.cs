@@ -9,6 +9,15 @@ internal static class QmpSchema
 {
     private static readonly QmpEnum RemoveMode = new("BlockExportRemoveMode", "safe", "hard");
 
+    private static readonly QmpAlternate Bitmap = new("BlockDirtyBitmapOrStr")
+    {
+        Branches =
+        [
+            Str,
+            new QmpObject("BlockDirtyBitmap", Needed("node", Str), Needed("name", Str)),
+        ],
+    };
+
     private static readonly QmpObject ExportOptions = new(
         "BlockExportOptions",
         Needed("type", new QmpEnum("BlockExportType", "nbd")),
@@ -28,11 +37,24 @@ internal static class QmpSchema
                 new QmpObject(
                     "BlockExportOptionsNbd",
                     Optional("name", Str),
-                    Optional("description", Str)
+                    Optional("description", Str),
+                    Optional("bitmaps", new QmpArray(Bitmap)),
+                    Optional("allocation-depth", Bool)
                 )
             ),
         ],
     };
+
+    /// <summary>The properties of an iothread, each a number that is not below zero.</summary>
+    public static readonly QmpMember[] IoThreadMembers =
+    [
+        Optional("aio-max-batch", Int),
+        Optional("thread-pool-min", Int),
+        Optional("thread-pool-max", Int),
+        Optional("poll-max-ns", Int),
+        Optional("poll-grow", Int),
+        Optional("poll-shrink", Int),
+    ];
 
     private static readonly QmpObject ObjectOptions = new(
         "ObjectOptions",
@@ -43,23 +65,12 @@ internal static class QmpSchema
         Tag = "qom-type",
         Variants =
         [
-            new(
-                "iothread",
-                new QmpObject(
-                    "IothreadProperties",
-                    Optional("aio-max-batch", Int),
-                    Optional("thread-pool-min", Int),
-                    Optional("thread-pool-max", Int),
-                    Optional("poll-max-ns", Int),
-                    Optional("poll-grow", Int),
-                    Optional("poll-shrink", Int)
-                )
-            ),
+            new("iothread", new QmpObject("IothreadProperties", IoThreadMembers)),
             new(
                 "secret",
                 new QmpObject(
                     "SecretProperties",
-                    Optional("loaded", Bool),
+                    new("loaded", Bool, IsOptional: true) { Features = ["deprecated"] },
                     Optional("format", new QmpEnum("QCryptoSecretFormat", "raw", "base64")),
                     Optional("keyid", Str),
                     Optional("iv", Str),
@@ -107,7 +118,10 @@ internal static class QmpSchema
             "blockdev-snapshot",
             new QmpObject("q_snapshot", Needed("node", Str), Needed("overlay", Str)),
             Empty
-        ),
+        )
+        {
+            Features = ["allow-write-only-overlay"],
+        },
         new(
             "nbd-server-add",
             new QmpObject(
@@ -115,15 +129,22 @@ internal static class QmpSchema
                 Optional("name", Str),
                 Optional("description", Str),
                 Needed("device", Str),
-                Optional("writable", Bool)
+                Optional("writable", Bool),
+                Optional("bitmap", Str)
             ),
             Empty
-        ),
+        )
+        {
+            Features = ["deprecated"],
+        },
         new(
             "nbd-server-remove",
             new QmpObject("q_nbd_remove", Needed("name", Str), Optional("mode", RemoveMode)),
             Empty
-        ),
+        )
+        {
+            Features = ["deprecated"],
+        },
         new(
             "nbd-server-start",
             new QmpObject(
@@ -144,10 +165,13 @@ internal static class QmpSchema
             new QmpObject("q_nodes", Optional("flat", Bool)),
             new QmpArray(ResultTypes.Node)
         ),
-        new("query-qmp-schema", NoArguments, new QmpArray(ResultTypes.SchemaInfo)),
+        new("query-qmp-schema", NoArguments, new QmpArray(SchemaTypes.SchemaInfo)),
         new("query-version", NoArguments, ResultTypes.Version),
         new("quit", NoArguments, Empty),
-        new("x-debug-query-block-graph", NoArguments, ResultTypes.Graph),
+        new("x-debug-query-block-graph", NoArguments, ResultTypes.Graph)
+        {
+            Features = ["unstable"],
+        },
     ];
 
     /// <summary>The command of the conversation itself.</summary>

@@ -18,10 +18,11 @@ internal sealed class QmpBuiltin(string name, string jsonType, OptionKindSet kin
 
     public OptionKindSet Kinds { get; } = kinds;
 
-    /// <summary>The bounds of an integer, inclusive.</summary>
-    public long Least { get; init; } = long.MinValue;
+    /// <summary>True for an integer that is never below zero.</summary>
+    public bool IsNatural => Most != 0;
 
-    public long Most { get; init; } = long.MaxValue;
+    /// <summary>The largest number of a type that has none below zero, otherwise 0.</summary>
+    public long Most { get; init; }
 }
 
 /// <summary>Which kinds of values a builtin takes.</summary>
@@ -55,7 +56,11 @@ internal sealed class QmpAlternate(string name) : QmpType(name)
 }
 
 /// <summary>A member of an object.</summary>
-internal sealed record QmpMember(string Name, QmpType Type, bool IsOptional);
+internal sealed record QmpMember(string Name, QmpType Type, bool IsOptional)
+{
+    /// <summary>What clients may want to know of it.</summary>
+    public string[] Features { get; init; } = [];
+}
 
 /// <summary>A variant: the members an object has for one word of its tag.</summary>
 internal sealed record QmpVariant(string Word, QmpObject Members);
@@ -69,6 +74,9 @@ internal sealed class QmpObject(string name, params QmpMember[] members) : QmpTy
     public string? Tag { get; init; }
 
     public QmpVariant[] Variants { get; set; } = [];
+
+    /// <summary>What clients may want to know of it.</summary>
+    public string[] Features { get; init; } = [];
 
     /// <summary>The members of a word, or null where it has none.</summary>
     public QmpObject? VariantOf(string word)
@@ -96,7 +104,11 @@ internal sealed record QmpCommandType(
     QmpObject Arguments,
     QmpType Result,
     bool IsCheckedBelow = false
-);
+)
+{
+    /// <summary>What clients may want to know of it.</summary>
+    public string[] Features { get; init; } = [];
+}
 
 /// <summary>An event with its data.</summary>
 internal sealed record QmpEventType(string Name, QmpObject Data);

@@ -105,25 +105,6 @@ internal static class ResultTypes
         )
     );
 
-    /// <summary>The members that every entity has.</summary>
-    public static readonly QmpObject SchemaInfo = new(
-        "SchemaInfo",
-        Needed("name", Str),
-        Needed(
-            "meta-type",
-            new QmpEnum(
-                "SchemaMetaType",
-                "builtin",
-                "enum",
-                "array",
-                "object",
-                "alternate",
-                "command",
-                "event"
-            )
-        )
-    );
-
     private static QmpObject MakeImage()
     {
         QmpObject image = new("ImageInfo");

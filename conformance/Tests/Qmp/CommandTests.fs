@@ -67,7 +67,7 @@ let private argumentTests = [
             "block_resize",
             """{"node-name":"a","size":18446744073709551615}""",
             "Invalid parameter type for 'size', expected: integer"
-            "block_resize", """{"size":1}""", "Need exactly one of 'device' and 'node-name'"
+            "block_resize", """{"size":1}""", "Cannot find device='' nor node-name=''"
             "nbd-server-start", """{"addr":{"type":"unix"}}""", "Parameter 'addr.data' is missing"
             "nbd-server-start",
             """{"addr":{"type":"unix","data":{"path":5}}}""",

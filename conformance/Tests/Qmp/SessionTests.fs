@@ -36,7 +36,7 @@ type private Echo() =
 let private version = QmpVersion(0, 1, 0, "test")
 
 /// Everything a server sends to a client that sends these pieces and then closes.
-let private talkWith (dispatcher: QmpDispatcher) (pieces: byte[] list) : string list =
+let talkWith (dispatcher: QmpDispatcher) (pieces: byte[] list) : string list =
     let input = Pipe()
     use output = new MemoryStream()
 
