@@ -137,7 +137,15 @@ let bootstrap () =
     mustQuietly dotnet [ "paket"; "restore" ]
 
 /// Programs that some tests drive, with the package of Debian and Ubuntu that holds each.
-let private systemPrograms = [ "qemu-img", "qemu-utils"; "qemu-io", "qemu-utils" ]
+let private systemPrograms = [
+    "qemu-img", "qemu-utils"
+    "qemu-io", "qemu-utils"
+    "qemu-nbd", "qemu-utils"
+    "nbdinfo", "libnbd-bin"
+    "nbdcopy", "libnbd-bin"
+    "nbdkit", "nbdkit"
+    "fio", "fio"
+]
 
 let private missingPackages () =
     systemPrograms |> List.filter (fst >> isOnPath >> not) |> List.map snd |> List.distinct

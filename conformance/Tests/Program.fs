@@ -16,7 +16,12 @@ let clean = [
     DerivationTests.tests
     testSequenced (testList "qcow2" Qcow2.Tests.all)
     testList "io" [ Io.HostFilesTests.tests; Io.LockTests.tests ]
-    testList "data path" [ Data.DriverTests.tests; Data.FlushTests.tests; Data.GateTests.tests ]
+    testList "data path" [
+        Data.DriverTests.tests
+        Data.FlushTests.tests
+        Data.GateTests.tests
+        Data.DiscardTests.tests
+    ]
     testList "algebra" [
         Algebra.LatticeTests.tests
         Algebra.UsersTests.tests
@@ -35,6 +40,15 @@ let clean = [
         Generators.ShrinkTests.tests
         Generators.ExhaustiveTests.tests
         Generators.LaneTests.tests
+    ]
+    testList "nbd" [
+        Nbd.ListenTests.tests
+        Nbd.HandshakeTests.tests
+        Nbd.TransmissionTests.tests
+        Nbd.HostileTests.tests
+        Nbd.CommandTests.tests
+        Nbd.ProgramTests.tests
+        Nbd.RemoteTests.tests
     ]
     Mutants.MutantTests.tests
     Qemu.DaemonTests.tests

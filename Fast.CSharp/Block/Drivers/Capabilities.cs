@@ -74,6 +74,47 @@ public interface IContentOwner
 }
 
 /// <summary>
+/// Gives up the content of a range. Each byte of it then reads as before or as zero; what a driver
+/// cannot give up stays, and that is no error (BLK-DATA-015).
+/// </summary>
+public interface IDiscarder
+{
+    ValueTask<BlockError?> DiscardAsync(long offsetBytes, long lengthBytes);
+}
+
+/// <summary>What is known about a range without reading it (BLK-DATA-016).</summary>
+[Flags]
+public enum BlockExtentFlags
+{
+    None = 0,
+
+    /// <summary>Storage stands behind it, here or in a backing.</summary>
+    Data = 1,
+
+    /// <summary>It reads as zeroes.</summary>
+    Zero = 2,
+}
+
+/// <summary>
+/// A range of one kind, or a refusal. The length is positive unless there is a refusal.
+/// </summary>
+public readonly record struct BlockExtent(
+    BlockExtentFlags Flags,
+    long LengthBytes,
+    BlockError? Error = null
+);
+
+/// <summary>
+/// Tells which part of a range is data and which reads as zeroes, as a guest sees it through all
+/// that is below. A driver without it is taken to hold data everywhere (BLK-DATA-016).
+/// </summary>
+public interface IBlockStatus
+{
+    /// <summary>The first extent of a range that is not empty and inside the node.</summary>
+    ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes);
+}
+
+/// <summary>
 /// Asks a server for an export; supplied by the embedder (BLK-OPEN-015, BLK-RO-020).
 /// </summary>
 public interface IRemoteExportConnector

@@ -10,7 +10,9 @@ public sealed partial class FileDriver
         IBlockWriter,
         IZeroWriter,
         IFlusher,
-        ITruncater
+        ITruncater,
+        IDiscarder,
+        IBlockStatus
 {
     private const long SectorMask = 511;
 
@@ -50,6 +52,25 @@ public sealed partial class FileDriver
     /// </summary>
     public ValueTask<BlockError?> FlushAsync() =>
         Writer is null || !IsFlushing ? default : new(Refusal(Writer.Flush(), -1));
+
+    /// <summary>
+    /// Gives the space back where the host's file system can (BLK-DATA-015).
+    /// </summary>
+    public ValueTask<BlockError?> DiscardAsync(long offsetBytes, long lengthBytes)
+    {
+        HostErrno errno = Writer is null
+            ? HostErrno.BadDescriptor
+            : Writer.Discard(offsetBytes, lengthBytes);
+        return errno == HostErrno.NotSupported ? default : new(Refusal(errno, offsetBytes));
+    }
+
+    /// <summary>Holes of the file are not data and read as zeroes (BLK-DATA-016).</summary>
+    public ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes)
+    {
+        bool isData = Reader.IsData(offsetBytes, lengthBytes, out long extentBytes);
+        BlockExtentFlags flags = isData ? BlockExtentFlags.Data : BlockExtentFlags.Zero;
+        return new(new BlockExtent(flags, extentBytes));
+    }
 
     /// <summary>Sets the file's length (BLK-SIZE-003).</summary>
     public ValueTask<BlockError?> TruncateAsync(long lengthBytes)

@@ -14,7 +14,9 @@ public abstract class FilterDriver
         IBlockWriter,
         IZeroWriter,
         ITruncater,
-        IContentOwner
+        IContentOwner,
+        IDiscarder,
+        IBlockStatus
 {
     private protected FilterDriver(DriverDescriptor descriptor)
         : base(descriptor) { }
@@ -47,6 +49,14 @@ public abstract class FilterDriver
         long lengthBytes,
         BlockWriteFlags flags
     ) => Node.File!.WriteZeroesAsync(offsetBytes, lengthBytes, flags);
+
+    /// <inheritdoc/>
+    public ValueTask<BlockError?> DiscardAsync(long offsetBytes, long lengthBytes) =>
+        Node.File!.DiscardAsync(offsetBytes, lengthBytes);
+
+    /// <inheritdoc/>
+    public ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes) =>
+        Node.File!.StatusAsync(offsetBytes, lengthBytes);
 
     /// <inheritdoc/>
     public ValueTask<BlockError?> TruncateAsync(long lengthBytes) =>

@@ -11,7 +11,9 @@ public sealed partial class NbdDriver
         IBlockWriter,
         IZeroWriter,
         IFlusher,
-        ITruncater
+        ITruncater,
+        IDiscarder,
+        IBlockStatus
 {
     private const long SectorMask = 511;
 
@@ -66,6 +68,28 @@ public sealed partial class NbdDriver
     /// <inheritdoc/>
     public ValueTask<BlockError?> FlushAsync() =>
         Remote is IFlusher flusher ? flusher.FlushAsync() : default;
+
+    /// <inheritdoc/>
+    public ValueTask<BlockError?> DiscardAsync(long offsetBytes, long lengthBytes)
+    {
+        long inside = Math.Clamp(Remote!.LengthBytes - offsetBytes, 0, lengthBytes);
+        return Remote is IDiscarder discarder && inside > 0
+            ? discarder.DiscardAsync(offsetBytes, inside)
+            : default;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes)
+    {
+        long inside = Math.Clamp(Remote!.LengthBytes - offsetBytes, 0, lengthBytes);
+        if (inside == 0)
+        {
+            return new(new BlockExtent(BlockExtentFlags.Zero, lengthBytes));
+        }
+        return Remote is IBlockStatus status
+            ? status.StatusAsync(offsetBytes, inside)
+            : new(new BlockExtent(BlockExtentFlags.Data, inside));
+    }
 
     /// <summary>
     /// A server's length cannot change; asking for no more than it has is no error.

@@ -4,7 +4,7 @@ using System.Threading.Tasks;
 
 namespace Ashlar.Block;
 
-public sealed partial class NullDriver : IBlockReader, IBlockWriter, IZeroWriter
+public sealed partial class NullDriver : IBlockReader, IBlockWriter, IZeroWriter, IBlockStatus
 {
     /// <inheritdoc/>
     public ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer)
@@ -26,4 +26,8 @@ public sealed partial class NullDriver : IBlockReader, IBlockWriter, IZeroWriter
         long lengthBytes,
         BlockWriteFlags flags
     ) => default;
+
+    /// <summary>Nothing is stored, all reads as zeroes (BLK-DATA-016).</summary>
+    public ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes) =>
+        new(new BlockExtent(BlockExtentFlags.Zero, lengthBytes));
 }

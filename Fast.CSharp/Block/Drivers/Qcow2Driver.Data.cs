@@ -11,7 +11,9 @@ public sealed partial class Qcow2Driver
         IZeroWriter,
         IFlusher,
         ITruncater,
-        IContentOwner
+        IContentOwner,
+        IDiscarder,
+        IBlockStatus
 {
     private const long SectorMask = 511;
 
@@ -62,6 +64,33 @@ public sealed partial class Qcow2Driver
     /// <inheritdoc/>
     public ValueTask<BlockError?> OwnAsync(long offsetBytes, long lengthBytes) =>
         Connected().OwnAsync(offsetBytes, lengthBytes);
+
+    /// <inheritdoc/>
+    public ValueTask<BlockError?> DiscardAsync(long offsetBytes, long lengthBytes) =>
+        Connected().DiscardAsync(offsetBytes, lengthBytes);
+
+    /// <summary>
+    /// Clusters of the image's own are data or zero; what it does not own is as in the backing, and
+    /// zero beyond the backing's end (BLK-DATA-016).
+    /// </summary>
+    public async ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes)
+    {
+        MappingResult run = await Connected()
+            .FindAsync(offsetBytes, lengthBytes)
+            .ConfigureAwait(false);
+        if (run.Error is not null)
+        {
+            return new BlockExtent(BlockExtentFlags.None, 0, run.Error);
+        }
+        return run.Kind switch
+        {
+            ClusterKind.Data => new BlockExtent(BlockExtentFlags.Data, run.LengthBytes),
+            ClusterKind.Unallocated when Node.Backing is BlockEdge backing => await backing
+                .StatusAsync(offsetBytes, run.LengthBytes)
+                .ConfigureAwait(false),
+            _ => new BlockExtent(BlockExtentFlags.Zero, run.LengthBytes),
+        };
+    }
 
     // The backing edge comes and goes with commands; the image is told before each request.
     private Qcow2Image Connected()

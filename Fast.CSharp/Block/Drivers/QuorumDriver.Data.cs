@@ -7,7 +7,7 @@ using System.Threading.Tasks;
 
 namespace Ashlar.Block;
 
-public sealed partial class QuorumDriver : IBlockReader, IBlockWriter, IZeroWriter
+public sealed partial class QuorumDriver : IBlockReader, IBlockWriter, IZeroWriter, IBlockStatus
 {
     // Kept from one request for the next, so that requests one after the other allocate nothing.
     private Ballot? _spareBallot;
@@ -110,6 +110,37 @@ public sealed partial class QuorumDriver : IBlockReader, IBlockWriter, IZeroWrit
             ballot.Add(index, error);
         }
         return Close(ballot);
+    }
+
+    /// <summary>
+    /// Zero as far as all children say so, else data as far as the first of them stops saying so:
+    /// which of them wins a vote is not known without reading (BLK-DATA-016).
+    /// </summary>
+    public async ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes)
+    {
+        long zeroBytes = lengthBytes;
+        long dataBytes = 0;
+        foreach (BlockEdge child in _children)
+        {
+            BlockExtent extent = await child
+                .StatusAsync(offsetBytes, lengthBytes)
+                .ConfigureAwait(false);
+            if (extent.Error is not null)
+            {
+                return new BlockExtent(BlockExtentFlags.Data, lengthBytes);
+            }
+            if ((extent.Flags & BlockExtentFlags.Zero) != 0)
+            {
+                zeroBytes = Math.Min(zeroBytes, extent.LengthBytes);
+            }
+            else
+            {
+                dataBytes = Math.Min(dataBytes == 0 ? lengthBytes : dataBytes, extent.LengthBytes);
+            }
+        }
+        return dataBytes > 0
+            ? new BlockExtent(BlockExtentFlags.Data, dataBytes)
+            : new BlockExtent(BlockExtentFlags.Zero, zeroBytes);
     }
 
     /// <summary>Flushes all children; enough of them must succeed.</summary>

@@ -10,7 +10,9 @@ public sealed partial class RawDriver
         IBlockWriter,
         IZeroWriter,
         ITruncater,
-        IContentOwner
+        IContentOwner,
+        IDiscarder,
+        IBlockStatus
 {
     private bool HasWindow => WindowOffsetBytes != 0 || WindowSizeBytes is not null;
 
@@ -70,6 +72,16 @@ public sealed partial class RawDriver
     /// <summary>Only a raw node that is nothing but a name hands this on (BLK-DATA-006).</summary>
     public ValueTask<BlockError?> OwnAsync(long offsetBytes, long lengthBytes) =>
         HasWindow ? default : Node.File!.OwnAsync(offsetBytes, lengthBytes);
+
+    /// <inheritdoc/>
+    public ValueTask<BlockError?> DiscardAsync(long offsetBytes, long lengthBytes) =>
+        IsOutside(offsetBytes, lengthBytes)
+            ? new(NoSpace(offsetBytes))
+            : Node.File!.DiscardAsync(offsetBytes + WindowOffsetBytes, lengthBytes);
+
+    /// <inheritdoc/>
+    public ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes) =>
+        Node.File!.StatusAsync(offsetBytes + WindowOffsetBytes, lengthBytes);
 
     private bool IsOutside(long offsetBytes, long lengthBytes) =>
         offsetBytes > long.MaxValue - WindowOffsetBytes - lengthBytes

@@ -71,6 +71,30 @@ public sealed class BlockBackend
             : Root!.WriteZeroesAsync(offsetBytes, lengthBytes, flags);
     }
 
+    /// <summary>
+    /// Gives up [offset, offset + length), where the node's option discard lets it (BLK-DATA-015).
+    /// Needs W. Null means success, or that nothing was done.
+    /// </summary>
+    public ValueTask<BlockError?> TryDiscardAsync(long offsetBytes, long lengthBytes)
+    {
+        BlockError? refusal = Guard(BlockPermissions.Write, offsetBytes, lengthBytes);
+        return refusal is not null || lengthBytes == 0
+            ? new(refusal)
+            : Root!.DiscardAsync(offsetBytes, lengthBytes);
+    }
+
+    /// <summary>
+    /// The first extent of [offset, offset + length), which is not empty (BLK-DATA-016). Needs CR.
+    /// </summary>
+    public ValueTask<BlockExtent> TryStatusAsync(long offsetBytes, long lengthBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(lengthBytes);
+        BlockError? refusal = Guard(BlockPermissions.ConsistentRead, offsetBytes, lengthBytes);
+        return refusal is not null
+            ? new(new BlockExtent(BlockExtentFlags.None, 0, refusal))
+            : Root!.StatusAsync(offsetBytes, lengthBytes);
+    }
+
     /// <summary>Makes completed writes durable, all the way down. Needs nothing.</summary>
     public ValueTask<BlockError?> TryFlushAsync() =>
         Root is null ? new(NoMedium()) : Root.FlushAsync();

@@ -55,6 +55,40 @@ public sealed partial class BlockEdge
             : new(Unsupported("write zeroes", offsetBytes));
     }
 
+    /// <summary>
+    /// Gives up a range of the child, if its option discard lets it (BLK-DATA-015). Permissions as
+    /// for a write.
+    /// </summary>
+    public ValueTask<BlockError?> DiscardAsync(long offsetBytes, long lengthBytes)
+    {
+        BlockError? refusal = GuardWrite(offsetBytes, lengthBytes, BlockWriteFlags.None);
+        if (refusal is not null)
+        {
+            return new(refusal);
+        }
+        bool isAllowed = ChildNode.Effective.Discard == DiscardOption.Unmap;
+        return isAllowed && ChildNode.Driver is IDiscarder discarder
+            ? discarder.DiscardAsync(offsetBytes, lengthBytes)
+            : default;
+    }
+
+    /// <summary>
+    /// The first extent of a range of the child; beyond the child's end there are zeroes
+    /// (BLK-DATA-016).
+    /// </summary>
+    public ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes)
+    {
+        Debug.Assert(offsetBytes >= 0 && lengthBytes > 0);
+        long inside = Math.Min(ChildNode.LengthBytes - offsetBytes, lengthBytes);
+        if (inside <= 0)
+        {
+            return new(new BlockExtent(BlockExtentFlags.Zero, lengthBytes));
+        }
+        return ChildNode.Driver is IBlockStatus status
+            ? status.StatusAsync(offsetBytes, inside)
+            : new(new BlockExtent(BlockExtentFlags.Data, inside));
+    }
+
     /// <summary>Flushes the child and what is below it (BLK-DATA-012).</summary>
     public ValueTask<BlockError?> FlushAsync() => ChildNode.FlushAsync();
 

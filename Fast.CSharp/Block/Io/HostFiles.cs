@@ -13,6 +13,7 @@ public enum HostErrno
     NoEntry = 2,
     Interrupted = 4,
     Io = 5,
+    NoDeviceOrAddress = 6,
     BadDescriptor = 9,
     TryAgain = 11,
     NoMemory = 12,
@@ -72,6 +73,22 @@ public abstract class HostFile : IDisposable
     /// Makes the range read as zeroes; the file grows when the range ends beyond it.
     /// </summary>
     public abstract HostErrno WriteZeroes(long offsetBytes, long lengthBytes);
+
+    /// <summary>
+    /// Gives the space of a range inside the file back; the range then reads as zeroes, the length
+    /// stays. NotSupported where the host cannot.
+    /// </summary>
+    public virtual HostErrno Discard(long offsetBytes, long lengthBytes) => HostErrno.NotSupported;
+
+    /// <summary>
+    /// True when the byte at the offset is data, false when it stands in a hole, which reads as
+    /// zeroes; and how far that goes, at most the given length. Data where the host does not tell.
+    /// </summary>
+    public virtual bool IsData(long offsetBytes, long lengthBytes, out long extentBytes)
+    {
+        extentBytes = lengthBytes;
+        return true;
+    }
 
     /// <summary>Makes completed writes durable.</summary>
     public abstract HostErrno Flush();

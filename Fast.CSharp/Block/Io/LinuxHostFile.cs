@@ -134,6 +134,37 @@ internal sealed class LinuxHostFile : HostFile
         return WriteZeroBytes(offsetBytes, lengthBytes);
     }
 
+    public override HostErrno Discard(long offsetBytes, long lengthBytes)
+    {
+        HostErrno errno = Allocate(
+            Libc.FallocatePunchHole | Libc.FallocateKeepSize,
+            offsetBytes,
+            lengthBytes
+        );
+        return IsUnsupported(errno) ? HostErrno.NotSupported : errno;
+    }
+
+    // The kernel's two questions: where is data from here on, and where does it end. No data at all
+    // from here on is an error of its own, and so is an offset behind the end.
+    public override bool IsData(long offsetBytes, long lengthBytes, out long extentBytes)
+    {
+        extentBytes = lengthBytes;
+        long data = Libc.Seek(_handle, offsetBytes, Libc.SeekData);
+        if (data < 0)
+        {
+            return Libc.LastError() != HostErrno.NoDeviceOrAddress;
+        }
+        if (data > offsetBytes)
+        {
+            extentBytes = Math.Min(lengthBytes, data - offsetBytes);
+            return false;
+        }
+        long hole = Libc.Seek(_handle, offsetBytes, Libc.SeekHole);
+        // Somebody may have punched it in between.
+        extentBytes = hole > offsetBytes ? Math.Min(lengthBytes, hole - offsetBytes) : lengthBytes;
+        return true;
+    }
+
     public override HostErrno Flush()
     {
         while (Libc.SyncData(_handle) != 0)

@@ -20,6 +20,22 @@ internal sealed partial class Qcow2Image
         }
     }
 
+    /// <summary>Where the first bytes of a guest range are, and how far that goes.</summary>
+    public async ValueTask<MappingResult> FindAsync(long offset, long length)
+    {
+        await _gate.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            MappingResult run = await _mapping.FindAsync(offset, length).ConfigureAwait(false);
+            _ = Note(run.Error);
+            return run;
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
     /// <summary>
     /// Makes sure that the image owns every cluster that a range touches, each with the content it
     /// reads as now (BLK-DATA-006).

@@ -49,6 +49,8 @@ internal static partial class Libc
     internal const int FallocateZeroRange = 16;
 
     internal const int SeekEnd = 2;
+    internal const int SeekData = 3;
+    internal const int SeekHole = 4;
 
     internal const int TypeMask = 0xF000;
     internal const int TypeRegular = 0x8000;

@@ -1,0 +1,165 @@
+// A listening socket: made, asked for clients, taken away with the name it stands under. The texts
+// are QEMU's. Spec: spec/block/nbd.md (BLK-NBD-001).
+using System;
+using System.Globalization;
+using System.IO;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
+using Ashlar.Block;
+
+namespace Ashlar.Nbd;
+
+internal sealed class NbdListener : IDisposable
+{
+    /// <summary>The longest path a UNIX socket's address takes, with its final zero.</summary>
+    internal const int PathBytes = 108;
+
+    // Clients that may wait in the kernel; more of them are told to come again.
+    private const int Backlog = 128;
+
+    private readonly Socket _socket;
+    private readonly SocketName? _name;
+
+    private NbdListener(Socket socket, NbdListenAddress address, SocketName? name)
+    {
+        _socket = socket;
+        _name = name;
+        Address = address;
+    }
+
+    internal NbdListenAddress Address { get; }
+
+    internal static BlockError? TryOpen(NbdListenAddress address, out NbdListener? listener) =>
+        address switch
+        {
+            NbdListenAddress.Unix unix => OpenUnix(unix, out listener),
+            NbdListenAddress.Inet inet => OpenInet(inet, out listener),
+            _ => throw new ArgumentException("An address of a kind of its own", nameof(address)),
+        };
+
+    /// <summary>The next client. One that is gone before it is accepted is passed over.</summary>
+    internal async ValueTask<Socket> AcceptAsync(CancellationToken cancellation)
+    {
+        while (true)
+        {
+            try
+            {
+                Socket socket = await _socket.AcceptAsync(cancellation).ConfigureAwait(false);
+                // Answers are gathered by the server itself; a UNIX socket has no such option.
+                if (socket.AddressFamily != AddressFamily.Unix)
+                {
+                    socket.NoDelay = true;
+                }
+                return socket;
+            }
+            catch (SocketException) when (!cancellation.IsCancellationRequested)
+            {
+                // Out of descriptors, or an error of that one client: the next may fare better.
+                await Task.Yield();
+            }
+            catch (Exception error) when (error is SocketException or ObjectDisposedException)
+            {
+                throw new OperationCanceledException(cancellation);
+            }
+        }
+    }
+
+    /// <summary>True for the path, however it is written, or a port of this host.</summary>
+    internal bool IsAt(string? path, IPEndPoint? end)
+    {
+        if (_name is not null)
+        {
+            return path is not null && _name.IsSameFile(SocketName.Behind(path));
+        }
+        return end is not null && end.Equals(_socket.LocalEndPoint)
+            || (
+                end is not null
+                && _socket.LocalEndPoint is IPEndPoint own
+                && own.Port == end.Port
+                && (
+                    IPAddress.IsLoopback(end.Address) && IPAddress.IsLoopback(own.Address)
+                    || own.Address.Equals(IPAddress.Any)
+                    || own.Address.Equals(IPAddress.IPv6Any)
+                )
+            );
+    }
+
+    /// <summary>Stops listening; the socket's name goes if it is still this socket's.</summary>
+    public void Dispose()
+    {
+        _name?.Remove();
+        _socket.Dispose();
+    }
+
+    // As QEMU does, whatever stands under the name is taken away: it is what a dead process left.
+    private static BlockError? OpenUnix(NbdListenAddress.Unix address, out NbdListener? listener)
+    {
+        listener = null;
+        string path = address.Path;
+        if (Encoding.UTF8.GetByteCount(path) >= PathBytes)
+        {
+            return Refused(HostErrno.NameTooLong, $"UNIX socket path '{path}' is too long");
+        }
+        BlockError? error = SocketName.Clear(path);
+        if (error is not null)
+        {
+            return error;
+        }
+        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            SocketName.MakePrivate(socket);
+            socket.Bind(new UnnamedUnixEndPoint(path));
+            socket.Listen(Backlog);
+        }
+        catch (Exception failure) when (failure is SocketException or IOException)
+        {
+            socket.Dispose();
+            HostErrno errno = SocketErrors.OfPath(failure);
+            return Refused(errno, $"Failed to bind socket to {path}: {HostErrnoText.Of(errno)}");
+        }
+        listener = new NbdListener(socket, address, SocketName.Of(path));
+        return null;
+    }
+
+    private static BlockError? OpenInet(NbdListenAddress.Inet address, out NbdListener? listener)
+    {
+        listener = null;
+        BlockError? error = InetResolver.Resolve(address.Host, address.Port, out IPEndPoint[] all);
+        if (error is not null)
+        {
+            return error;
+        }
+        HostErrno errno = HostErrno.None;
+        foreach (IPEndPoint end in all)
+        {
+            Socket socket = new(end.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                socket.Bind(end);
+                socket.Listen(Backlog);
+            }
+            catch (SocketException failure)
+            {
+                socket.Dispose();
+                errno = SocketErrors.Of(failure);
+                continue;
+            }
+            int port = ((IPEndPoint)socket.LocalEndPoint!).Port;
+            string text = port.ToString(CultureInfo.InvariantCulture);
+            listener = new NbdListener(socket, address with { Port = text }, null);
+            return null;
+        }
+        string what =
+            errno == SocketErrors.AddressInUse
+                ? "Failed to find an available port"
+                : "Failed to bind socket";
+        return Refused(errno, $"{what}: {HostErrnoText.Of(errno)}");
+    }
+
+    private static BlockError Refused(HostErrno errno, string text) =>
+        new(BlockErrorKind.Host, text) { Errno = errno };
+}

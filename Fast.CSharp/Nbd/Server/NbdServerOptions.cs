@@ -1,0 +1,26 @@
+// What an embedder decides about a server once.
+using System;
+
+namespace Ashlar.Nbd;
+
+/// <summary>The settings of an <see cref="NbdServer"/>.</summary>
+public sealed class NbdServerOptions
+{
+    /// <summary>The default of <see cref="MaxConnections"/>.</summary>
+    public const int DefaultMaxConnections = 100;
+
+    /// <summary>
+    /// Connections served at a time, 0 for any number; more of them wait to be accepted
+    /// (BLK-NBD-002). One connection holds at most about 32 MiB.
+    /// </summary>
+    public int MaxConnections { get; init; } = DefaultMaxConnections;
+
+    /// <summary>How long a client may take to choose an export (BLK-NBD-002).</summary>
+    public TimeSpan HandshakeLimit { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Told of a defect: an exception that no client should be able to cause. The connection is
+    /// closed, the others go on.
+    /// </summary>
+    public Action<Exception>? OnFault { get; init; }
+}
