@@ -147,14 +147,13 @@ let private systemPrograms = [
     "fio", "fio"
 ]
 
-let private missingPackages () =
-    systemPrograms |> List.filter (fst >> isOnPath >> not) |> List.map snd |> List.distinct
+let private missingPackages programs =
+    programs |> List.filter (fst >> isOnPath >> not) |> List.map snd |> List.distinct
 
-/// Installs missing system programs where that is ours to do. Never a failure: a test that needs
-/// one counts as skipped, by name.
-let installSystemPrograms () =
-    match missingPackages () with
-    | [] -> ()
+/// Installs missing packages where that is ours to do, and gives those that are still missing.
+let private install (missing: unit -> string list) : string list =
+    match missing () with
+    | [] -> []
     | packages ->
         let mayInstall =
             Environment.UserName = "root" && File.Exists "/etc/debian_version" && isOnPath "apt-get"
@@ -169,11 +168,33 @@ let installSystemPrograms () =
                 capture "apt-get" (patiently @ [ "update" ]) |> ignore
                 capture "apt-get" install |> ignore
 
-        match missingPackages () with
-        | [] -> ()
-        | packages ->
-            printfn "Some tests will be skipped. To run them all, first:"
-            printfn "    sudo apt-get install %s" (String.concat " " packages)
+        missing ()
+
+/// Installs missing system programs. Never a failure: a test that needs one counts as skipped, by
+/// name.
+let installSystemPrograms () =
+    match install (fun () -> missingPackages systemPrograms) with
+    | [] -> ()
+    | packages ->
+        printfn "Some tests will be skipped. To run them all, first:"
+        printfn "    sudo apt-get install %s" (String.concat " " packages)
+
+/// What a native program is linked with: a compiler, and a library whose header shows that it is
+/// there.
+let private missingToolChain () =
+    let compiler =
+        if isOnPath "clang" || isOnPath "gcc" then
+            []
+        else
+            [ "clang" ]
+
+    let library =
+        if File.Exists "/usr/include/zlib.h" then
+            []
+        else
+            [ "zlib1g-dev" ]
+
+    compiler @ library
 
 let private compile (what: string) (configuration: string) (more: string list) =
     must
@@ -321,13 +342,49 @@ let bench arguments =
     let arguments = withDefault "--filter" "*" arguments
     run dotnet ($"conformance/Benchmarks/bin/Release/net10.0/{program}" :: arguments)
 
+/// `ashlar`, compiled to native code, with QEMU's name for it beside it. Where that cannot be
+/// linked it is published as it is: the same program, but ten times as slow to start.
+let private publishAshlar () =
+    let project = "Fast.CSharp/Tools/Ashlar.Tools.csproj"
+    let plain = [ "publish"; project; "-c"; "Release"; "-o"; "out/bin"; "-v"; "quiet"; "--nologo" ]
+    let link = Path.Combine(root, "out/bin/qemu-storage-daemon")
+
+    let native = [
+        "-r"
+        $"linux-{RuntimeInformation.OSArchitecture}".ToLowerInvariant()
+        "-p:PublishAot=true"
+        "-p:OptimizationPreference=Speed"
+        "-p:StripSymbols=true"
+    ]
+
+    let isNative =
+        match install missingToolChain with
+        | [] ->
+            match capture dotnet (plain @ native) with
+            | 0, _ -> true
+            | _, text ->
+                eprintf "%s" text
+                eprintfn "ashlar could not be compiled to native code; it is published for the JIT."
+                false
+        | packages ->
+            let names = String.concat " " packages
+            eprintfn "No native ashlar without %s; it is published for the JIT." names
+            false
+
+    if not isNative then
+        must dotnet plain
+
+    if not (File.Exists link) then
+        File.CreateSymbolicLink(link, "ashlar") |> ignore
+
 let publish _ =
     bootstrap ()
     let project = "conformance/Cli/Ashlar.Conformance.Cli.fsproj"
 
     must dotnet [ "publish"; project; "-c"; "Release"; "-o"; "out/bin"; "-v"; "quiet"; "--nologo" ]
-
+    publishAshlar ()
     printfn "out/bin/ashlar-conform"
+    printfn "out/bin/ashlar (also as out/bin/qemu-storage-daemon)"
     0
 
 let format _ =
@@ -413,7 +470,7 @@ let targets = [
     "fuzz", "a long run from a fresh seed; --seconds N, --lane NAME, --seed N", fuzz
     "mutants", "hunt every bug planted in the engine; --seed N, --steps N, --json FILE", mutants
     "bench", "the benchmarks, Fast against Reference; --filter GLOB", bench
-    "publish", "put ashlar-conform under out/bin", publish
+    "publish", "put ashlar-conform and ashlar, as native code, under out/bin", publish
     "clean", "remove everything a build leaves", clean
     "build",
     "restore and build Release, nothing more",

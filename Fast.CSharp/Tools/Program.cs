@@ -1,14 +1,48 @@
-// The program `ashlar`: its first argument, or the name it is called by, says which tool it is.
+// The program `ashlar`: the name it is called by, or else its first argument, says which tool it
+// is.
+// Spec: spec/block/storaged.md (BLK-SD-001).
 using System;
+using System.IO;
+using System.Text;
+using Ashlar.Tools.Storaged;
 
 namespace Ashlar.Tools;
 
 internal static class Program
 {
+    private const string StorageDaemonName = "qemu-storage-daemon";
+
     private static int Main(string[] arguments)
     {
-        string tool = arguments.Length == 0 ? "" : arguments[0];
-        Console.Error.WriteLine($"ashlar: there is no tool '{tool}'");
-        return 1;
+        string[] commandLine = ReadCommandLine();
+        string name = Path.GetFileName(commandLine.Length == 0 ? "" : commandLine[0]);
+        if (name == StorageDaemonName)
+        {
+            return StorageDaemon.Run(name, arguments, commandLine);
+        }
+        if (arguments is ["storaged", ..])
+        {
+            return StorageDaemon.Run("ashlar storaged", arguments[1..], commandLine);
+        }
+        bool isHelp = arguments is ["--help" or "-h" or "help"];
+        TextWriter output = isHelp ? Console.Out : Console.Error;
+        output.Write(
+            isHelp || arguments.Length == 0 ? "" : $"ashlar: there is no tool '{arguments[0]}'\n"
+        );
+        output.Write(
+            "ashlar storaged [options]    a storage daemon; `ashlar storaged --help` tells more\n"
+        );
+        return isHelp ? 0 : 1;
+    }
+
+    /// <summary>
+    /// The words the process was started with. The runtime tells the program's file, not the name
+    /// of the link that led to it.
+    /// </summary>
+    private static string[] ReadCommandLine()
+    {
+        // Each word ends with a zero byte; a last word may be empty.
+        string words = Encoding.UTF8.GetString(File.ReadAllBytes("/proc/self/cmdline"));
+        return words.Length == 0 ? [] : words[..^1].Split('\0');
     }
 }

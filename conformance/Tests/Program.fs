@@ -61,7 +61,14 @@ let clean = [
         Qmp.CommandTests.tests
         Qmp.SameAsQemuTests.tests
     ]
-    testList "storaged" [ Storaged.FlatOptionsTests.tests; Storaged.KeyvalTests.tests ]
+    testList "storaged" [
+        Storaged.FlatOptionsTests.tests
+        Storaged.KeyvalTests.tests
+        Storaged.ArgumentTests.tests
+        testSequenced (
+            testList "daemon" [ Storaged.SocketTests.tests; Storaged.HostileTests.tests ]
+        )
+    ]
 ]
 
 /// The tests of a Planted build: only those that switch a planted bug on.

@@ -1,7 +1,8 @@
 // Gives the strings of a command line their types. A tree from KeyvalParser has strings only; the
 // tables say where "on" is a boolean and "4096" a number, and everything else that is wrong is
-// refused here too, in the order of the tables and with the texts QEMU has for this form.
-// Spec: spec/block/storaged.md (BLK-SD-034, BLK-SD-035).
+// refused here too, in the order of the tables and with the texts QEMU has for this form. A tree
+// from JSON has its types, and is only tested.
+// Spec: spec/block/storaged.md (BLK-SD-034 to BLK-SD-036).
 using System;
 using System.Collections.Generic;
 using System.Globalization;
@@ -12,13 +13,27 @@ namespace Ashlar.Block;
 internal sealed class KeyvalReader
 {
     private readonly List<string> _path = [];
+    private readonly bool _isTyped;
     private BlockError? _error;
+
+    private KeyvalReader(bool isTyped)
+    {
+        _isTyped = isTyped;
+    }
 
     /// <summary>The tree with its types, or null and the refusal.</summary>
     public static BlockError? Read(OptionValue tree, KeyvalForm form, out OptionValue? typed)
     {
-        KeyvalReader reader = new();
+        KeyvalReader reader = new(isTyped: false);
         typed = reader.ReadObject(tree, form);
+        return reader._error;
+    }
+
+    /// <summary>The same for a tree whose values have their types.</summary>
+    public static BlockError? Test(OptionValue tree, KeyvalForm form)
+    {
+        KeyvalReader reader = new(isTyped: true);
+        reader.ReadObject(tree, form);
         return reader._error;
     }
 
@@ -107,7 +122,19 @@ internal sealed class KeyvalReader
                 return value.Kind == OptionKind.List
                     ? ReadList(row, value)
                     : WrongType(PathTo(null), "array");
+            case OptionType.Boolean when _isTyped:
+                return value.Kind == OptionKind.Boolean
+                    ? value
+                    : WrongType(PathTo(null), "boolean");
+            case OptionType.Integer or OptionType.Natural32 when _isTyped:
+                return value.Kind == OptionKind.Integer
+                    ? InRange(row, value)
+                    : WrongType(PathTo(null), "integer");
             default:
+                if (_isTyped && value.Kind != OptionKind.String)
+                {
+                    return WrongType(PathTo(null), "string");
+                }
                 return value.Kind == OptionKind.String
                     ? ReadScalar(row, value)
                     : Refuse($"Parameters '{PathTo(null)}.*' are unexpected");
@@ -144,10 +171,13 @@ internal sealed class KeyvalReader
         {
             return Refuse($"Parameter '{PathTo(null)}' expects integer");
         }
-        return row.Type == OptionType.Natural32 && number is < 0 or > uint.MaxValue
-            ? Refuse($"Parameter '{PathTo(null)}' expects uint32_t")
-            : OptionValue.Of(number);
+        return InRange(row, OptionValue.Of(number));
     }
+
+    private OptionValue? InRange(OptionRow row, OptionValue value) =>
+        row.Type == OptionType.Natural32 && value.AsInteger is < 0 or > uint.MaxValue
+            ? Refuse($"Parameter '{PathTo(null)}' expects uint32_t")
+            : value;
 
     /// <summary>
     /// Reads a whole text as C does with base 0: spaces, a sign, then a decimal, octal (0...) or

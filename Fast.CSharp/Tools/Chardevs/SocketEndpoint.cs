@@ -1,0 +1,120 @@
+// Where a socket device is: a path, a host with a port, or a descriptor that is there already.
+// Spec: spec/block/storaged.md (BLK-SD-008).
+using System;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Ashlar.Tools.Storaged;
+
+namespace Ashlar.Tools.Chardevs;
+
+/// <summary>The address of a socket; of path, host and descriptor one is there.</summary>
+internal sealed class SocketEndpoint
+{
+    /// <summary>What QEMU can do with a socket and this daemon does not.</summary>
+    private static readonly string[] Refused =
+    [
+        "abstract",
+        "telnet",
+        "tn3270",
+        "websocket",
+        "mux",
+        "ipv4",
+        "ipv6",
+    ];
+
+    private SocketEndpoint() { }
+
+    public string? Path { get; private init; }
+
+    public string Host { get; private init; } = "";
+
+    public string Port { get; private init; } = "";
+
+    public int Descriptor { get; private init; } = -1;
+
+    public static SocketEndpoint Of(ChardevOptions options)
+    {
+        string? path = options.Find("path");
+        string? host = options.Find("host");
+        string? descriptor = options.Find("fd");
+        int given = (path is null ? 0 : 1) + (host is null ? 0 : 1) + (descriptor is null ? 0 : 1);
+        if (given > 1)
+        {
+            throw new StartException("None or one of 'path', 'fd' or 'host' option required.");
+        }
+        RefuseWhatIsNotThere(options);
+        if (path is not null)
+        {
+            return new SocketEndpoint { Path = CheckedPath(path) };
+        }
+        if (host is not null || options.Find("port") is not null)
+        {
+            string port =
+                options.Find("port") ?? throw new StartException("chardev: socket: no port given");
+            return new SocketEndpoint { Host = host ?? "", Port = port };
+        }
+        bool isNumber = int.TryParse(
+            descriptor,
+            NumberStyles.None,
+            CultureInfo.InvariantCulture,
+            out int number
+        );
+        return isNumber
+            ? new SocketEndpoint { Descriptor = number }
+            : throw new StartException($"Unable to parse FD number {descriptor}");
+    }
+
+    /// <summary>The addresses to try, or a refusal with the resolver's reason.</summary>
+    public IPEndPoint[] Resolve()
+    {
+        string reason = "Servname not supported for ai_socktype";
+        if (ushort.TryParse(Port, NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
+        {
+            try
+            {
+                IPAddress[] addresses =
+                    Host.Length == 0 ? [IPAddress.IPv6Any] : Dns.GetHostAddresses(Host);
+                return Array.ConvertAll(addresses, address => new IPEndPoint(address, port));
+            }
+            catch (SocketException)
+            {
+                reason = "Name or service not known";
+            }
+        }
+        throw new StartException($"address resolution failed for {Host}:{Port}: {reason}");
+    }
+
+    private static void RefuseWhatIsNotThere(ChardevOptions options)
+    {
+        foreach (string name in Refused)
+        {
+            if (options.IsOn(name))
+            {
+                throw new StartException($"chardev: socket: '{name}' is not supported");
+            }
+        }
+        foreach (string name in new[] { "tls-creds", "tls-authz", "to", "logfile", "reconnect" })
+        {
+            if (options.Find(name) is not (null or "0"))
+            {
+                throw new StartException($"chardev: socket: '{name}' is not supported");
+            }
+        }
+    }
+
+    private static string CheckedPath(string path)
+    {
+        if (Encoding.UTF8.GetByteCount(path) > UnixSocket.PathBytesMax)
+        {
+            throw new StartException(
+                $"UNIX socket path '{path}' is too long",
+                $"Path must be less than {UnixSocket.PathBytesMax} bytes"
+            );
+        }
+        return path.Length != 0
+            ? path
+            : throw new StartException("chardev: socket: the path is empty");
+    }
+}

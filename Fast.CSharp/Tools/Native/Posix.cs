@@ -1,0 +1,145 @@
+// The calls into the C library that the daemon needs beside those of the block layer, each with the
+// C library's shape. What they are for stands where they are called.
+using System;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+
+namespace Ashlar.Tools;
+
+/// <summary>What tells one file from another, and a socket from the rest.</summary>
+internal readonly record struct FileIdentity(ushort Mode, ulong Inode, ulong Device)
+{
+    private const int TypeMask = 0xF000;
+    private const int TypeSocket = 0xC000;
+
+    /// <summary>True for a socket.</summary>
+    public bool IsSocket => (Mode & TypeMask) == TypeSocket;
+}
+
+internal static partial class Posix
+{
+    public const int CloseOnExec = 0x80000;
+    public const int SetDescriptorFlags = 2;
+    public const int DescriptorCloseOnExec = 1;
+    public const int SetLock = 6;
+    public const int GetLock = 5;
+    public const int DuplicateCloseOnExec = 1030;
+
+    private const int CurrentDirectory = -100;
+    private const int DoNotFollow = 0x100;
+    private const uint BasicStatistics = 0x7ff;
+    private const int StatusBytes = 256;
+    private const int ModeAt = 0x1c;
+    private const int InodeAt = 0x20;
+    private const int DeviceAt = 0x88;
+
+    [LibraryImport("libc", EntryPoint = "umask")]
+    public static partial uint SetModeMask(uint mask);
+
+    [LibraryImport("libc", EntryPoint = "setsid", SetLastError = true)]
+    public static partial int StartSession();
+
+    [LibraryImport("libc", EntryPoint = "pipe2", SetLastError = true)]
+    public static partial int Pipe([Out] int[] ends, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    public static partial int Control(int descriptor, int command, int argument);
+
+    [LibraryImport("libc", EntryPoint = "dup2", SetLastError = true)]
+    public static partial int Duplicate(int from, int to);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    public static partial nint Read(int descriptor, ref byte buffer, nint count);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    public static partial nint Write(int descriptor, ref byte buffer, nint count);
+
+    [LibraryImport("libc", EntryPoint = "waitpid", SetLastError = true)]
+    public static partial int WaitFor(int processId, out int status, int options);
+
+    [LibraryImport(
+        "libc",
+        EntryPoint = "unlink",
+        SetLastError = true,
+        StringMarshalling = StringMarshalling.Utf8
+    )]
+    public static partial int Unlink(string path);
+
+    [LibraryImport(
+        "libc",
+        EntryPoint = "open",
+        SetLastError = true,
+        StringMarshalling = StringMarshalling.Utf8
+    )]
+    public static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
+    public static partial int Socket(int family, int type, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
+    public static partial int Bind(int socket, ref byte address, int addressBytes);
+
+    [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
+    public static partial int Connect(int socket, ref byte address, int addressBytes);
+
+    [LibraryImport("libc", EntryPoint = "listen", SetLastError = true)]
+    public static partial int Listen(int socket, int backlog);
+
+    [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
+    public static partial int SocketOption(
+        int socket,
+        int level,
+        int option,
+        out int value,
+        ref int valueBytes
+    );
+
+    /// <summary>Both lists end with null, as C wants it.</summary>
+    [LibraryImport("libc", EntryPoint = "posix_spawn", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Spawn(
+        out int processId,
+        string path,
+        nint actions,
+        nint attributes,
+        string?[] arguments,
+        string?[] environment
+    );
+
+    [LibraryImport(
+        "libc",
+        EntryPoint = "statx",
+        SetLastError = true,
+        StringMarshalling = StringMarshalling.Utf8
+    )]
+    private static partial int Status(
+        int directory,
+        string path,
+        int flags,
+        uint mask,
+        ref byte buffer
+    );
+
+    /// <summary>What lies at a path, or null when nothing does. Links are not followed.</summary>
+    public static FileIdentity? Identify(string path)
+    {
+        byte[] buffer = new byte[StatusBytes];
+        if (Status(CurrentDirectory, path, DoNotFollow, BasicStatistics, ref buffer[0]) != 0)
+        {
+            return null;
+        }
+        return new FileIdentity(
+            BinaryPrimitives.ReadUInt16LittleEndian(buffer.AsSpan(ModeAt)),
+            BinaryPrimitives.ReadUInt64LittleEndian(buffer.AsSpan(InodeAt)),
+            BinaryPrimitives.ReadUInt64LittleEndian(buffer.AsSpan(DeviceAt))
+        );
+    }
+
+    /// <summary>The C library's text for the last error.</summary>
+    public static string LastErrorText() => ErrorText(Marshal.GetLastPInvokeError());
+
+    /// <summary>The C library's text for an error number.</summary>
+    public static string ErrorText(int errno) => Marshal.GetPInvokeErrorMessage(errno);
+}
