@@ -97,6 +97,13 @@ let private tables () =
     command "tables" "Write the generated pages of docs/tables." [ directory ] (fun parsed ->
         Tables.write (given parsed directory))
 
+let private oracle () =
+    command
+        "oracle"
+        "Serve the specification itself over QMP, on files that are looked at and never written."
+        [ OracleCommand.socket; OracleCommand.directory; Arguments.profile ]
+        OracleCommand.run
+
 let private mutants () =
     command
         "mutants"
@@ -125,6 +132,7 @@ let root () =
             (symbols runOptions)
             RunCommand.coverage
         replayTrace ()
+        oracle ()
         command "list" "List lanes, profiles and planted bugs." [] (fun _ -> Tables.list ())
         mutants ()
         tables ()

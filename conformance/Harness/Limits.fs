@@ -56,3 +56,10 @@ let qmpBusyMilliseconds = 2_000
 /// So many looks in a row at a server all of whose threads sleep, on which no time was spent: it
 /// waits for what will never come.
 let qmpIdleLooks = 30
+
+/// Names that the oracle as a server looks through for a file that was renamed: a directory with
+/// more of them is no place for images.
+let movedFileNames = 10_000
+
+/// Files that the oracle as a server remembers at most while no node has them.
+let rememberedFiles = 10_000

@@ -69,6 +69,7 @@ let clean = [
             testList "daemon" [ Storaged.SocketTests.tests; Storaged.HostileTests.tests ]
         )
     ]
+    testList "serving" [ Serving.ImageHeaderTests.tests; Serving.OracleServerTests.tests ]
 ]
 
 /// The tests of a Planted build: only those that switch a planted bug on.

@@ -24,6 +24,9 @@ let private host =
     | "" -> "dotnet"
     | path -> path
 
+/// The program as a shell would start it, without arguments.
+let commandLine = $"{host} {program}"
+
 /// Starts the program in a directory, which is also the parent of its scratch directory.
 let start (directory: string) (arguments: string list) : Process =
     if not (File.Exists program) then
