@@ -3,6 +3,7 @@
 using System;
 using System.Collections.Generic;
 using Ashlar.Block;
+using Ashlar.Nbd;
 
 namespace Ashlar.Qmp;
 
@@ -37,7 +38,7 @@ internal sealed class ExportCommands(
             graph.TryBlockExportDel(id);
             return QmpAnswer.Error(refusal);
         }
-        nbd.Add(Find(id)!, description, arguments.Flag("writethrough"));
+        nbd.Add(Find(id)!, description);
         return QmpAnswer.Done;
     }
 
@@ -71,7 +72,7 @@ internal sealed class ExportCommands(
         }
         BlockError? error = nbd.Start(
             arguments.Find("addr")!,
-            arguments.Number("max-connections", NbdService.DefaultMaxConnections)
+            arguments.Number("max-connections", NbdServerOptions.DefaultMaxConnections)
         );
         return QmpAnswer.Of(error ?? graph.TryNbdServerStart());
     }
@@ -116,7 +117,7 @@ internal sealed class ExportCommands(
             graph.TryBlockExportDel(id);
             return QmpAnswer.Error(refusal);
         }
-        nbd.Add(Find(id)!, description, isWriteThrough: false);
+        nbd.Add(Find(id)!, description);
         return QmpAnswer.Done;
     }
 
