@@ -24,9 +24,11 @@ let directory: Option<string> =
         Description = "where relative file names start from; default: the current directory"
     )
 
+/// The current directory stays without a name: its path may lead through places that are closed to
+/// the user.
 let private directoryOf (parsed: ParseResult) : string =
     match textOf parsed directory with
-    | None -> Directory.GetCurrentDirectory()
+    | None -> "."
     | Some path when path <> "" && Directory.Exists path -> Path.GetFullPath path
     | Some path -> misuse $"--directory {path}: there is no such directory"
 
