@@ -63,6 +63,10 @@ let sut: Option<string> =
         "the system: memory (default) or files for the engine; a QMP server: qemu, storaged, \
          'exec:COMMAND' or unix:SOCKET"
 
+/// --accept
+let accept: Option<string> =
+    option "--accept" "a reviewed list of declared differences (docs/accept.md)"
+
 let private text (parsed: ParseResult) (option: Option<string>) : string option =
     match parsed.GetValue option with
     | null -> None
@@ -235,3 +239,23 @@ let inputOf (path: string) : string =
         misuse $"{path}: there is no such file"
 
     path
+
+/// The declared differences that the option names; none without it.
+let acceptOf (parsed: ParseResult) : Acceptance =
+    match text parsed accept with
+    | None -> Acceptance.None
+    | Some path ->
+        let refuse (why: string) = misuse $"--accept {why}"
+
+        if path = "" || not (System.IO.File.Exists path) then
+            refuse $"{path}: there is no such file"
+
+        if System.IO.FileInfo(path).Length > int64 Limits.acceptBytes then
+            refuse $"{path}: a list has at most {Limits.acceptBytes} bytes"
+
+        let isRequirement id = (Requirements.find id).IsSome
+        let commands = List.ofArray CommandKind.names
+
+        match AcceptanceParser.parse commands isRequirement (System.IO.File.ReadAllText path) with
+        | Ok list -> list
+        | Error(line, why) -> refuse $"{path}:{line}: {why}"

@@ -16,6 +16,7 @@ let private runOptions: Option list = [
     Arguments.seconds
     Arguments.profile
     Arguments.script
+    Arguments.accept
     Arguments.workers
     Arguments.json
     Arguments.html
@@ -50,7 +51,7 @@ let private replay () =
     command
         "replay"
         "Run scripts and compare every step."
-        [ files; Arguments.realFiles; Arguments.sut; Arguments.profile ]
+        [ files; Arguments.realFiles; Arguments.sut; Arguments.profile; Arguments.accept ]
         (fun parsed ->
             match parsed.GetValue files with
             | null -> Arguments.misuse "which script?"
@@ -83,7 +84,7 @@ let private replayTrace () =
     command
         "replay-trace"
         "Compare a recorded trace of an old QEMU with a profile."
-        [ trace; Arguments.profile; Arguments.json ]
+        [ trace; Arguments.profile; Arguments.accept; Arguments.json ]
         (fun parsed -> TraceCommand.run (given parsed trace) parsed)
 
 let private tables () =

@@ -39,10 +39,10 @@ let private tryWriteScript (directory: string) (found: Found) (script: Script) :
     | :? UnauthorizedAccessException as error -> lost error.Message
 
 /// Shrinks a finding on a system of its own and writes it down.
-let private settle (scratch: Scratch option) (out: string) (index: int) (found: Found) =
+let private settle accept (scratch: Scratch option) (out: string) (index: int) (found: Found) =
     let work () =
         use maker = Lane.maker found.Sut found.Profile scratch $"shrink-{index}"
-        Plan.shrink maker found.Script
+        Plan.shrinkAccepting accept maker found.Script
 
     // The canary's trouble lies in its view, so its script shows nothing on an honest system.
     let small, disagreement =
@@ -72,6 +72,9 @@ let private distinct (found: Found list) =
 let private wishes (parsed: ParseResult) : Plan.Wish list = [
     for lane, part in lanesOf parsed do
         refuseParts parsed lane
+
+        if lane.Name = Lane.exhaustive.Name && (textOf parsed Arguments.accept).IsSome then
+            misuse "the lane exhaustive checks the engine alone and takes no --accept"
 
         {
             Lane = lane
@@ -126,6 +129,7 @@ let private partsOf (scratch: Scratch option) (wish: Plan.Wish) =
 let private execute (parsed: ParseResult) (wishes: Plan.Wish list) : RunReport =
     let out = Outputs.directoryOf parsed Arguments.out |> Option.defaultWith defaultOut
     let needsFiles = wishes |> List.exists Plan.needsFiles
+    let accept = acceptOf parsed
 
     use scratch =
         if needsFiles then
@@ -141,11 +145,11 @@ let private execute (parsed: ParseResult) (wishes: Plan.Wish list) : RunReport =
         for wish in wishes do
             for part in partsOf scratchOption wish do
                 if not progress.Stop || progress.Transitions = 0L then
-                    runPart progress part
+                    runPart progress { part with Accept = accept }
     ]
 
     let findings =
-        results |> List.collect _.Found |> distinct |> List.mapi (settle scratchOption out)
+        results |> List.collect _.Found |> distinct |> List.mapi (settle accept scratchOption out)
 
     for signal in signals do
         signal.Dispose()
@@ -167,6 +171,11 @@ let private reported (parsed: ParseResult) (show: RunReport -> unit) : int =
     let report = execute parsed wishes
     show report
     wishes |> List.iter Summary.again
+
+    match textOf parsed Arguments.accept with
+    | Some path -> Console.WriteLine $"(each of these lines with --accept {Quoting.shell path})"
+    | None -> ()
+
     Outputs.write json (fun () -> RunReport.toJson report + "\n")
     Outputs.write html (fun () -> Html.page report)
     if RunReport.disagreements report = 0 then 0 else 1

@@ -73,10 +73,14 @@ let private show (script: Script) (d: Disagreement) =
 
 /// `replay FILE...`: every script through its systems; the exit code.
 let replay (files: string[]) (parsed: ParseResult) : int =
+    let accept = acceptOf parsed
+    let coverage = Coverage()
+
     let one (path: string) =
         let script = judged parsed (load path)
+        let check maker = Plan.checkAccepting accept coverage maker script
 
-        match withMaker parsed script (fun maker -> Plan.check maker script) with
+        match withMaker parsed script check with
         | None ->
             Console.WriteLine $"{path}: {script.Steps.Length} steps, no disagreement"
             true
@@ -87,6 +91,15 @@ let replay (files: string[]) (parsed: ParseResult) : int =
 
     let results = files |> Array.map one
     let bad = results |> Array.filter not |> Array.length
+
+    let used =
+        accept.Declarations
+        |> List.map (fun d ->
+            match coverage.Declared.TryGetValue d.Id with
+            | true, count -> d, count
+            | _ -> d, 0L)
+
+    Summary.declared used coverage.EndedDeclared
 
     if files.Length > 1 then
         Console.WriteLine $"{files.Length - bad} of {files.Length} scripts agree"

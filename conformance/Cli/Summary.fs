@@ -116,6 +116,25 @@ let finding (width: int) (f: ReportedFinding) : unit =
     for line in Findings.describe profile width f.ShrunkDisagreement do
         Console.WriteLine line
 
+/// Declared differences: how many steps each was used for, and which were never used.
+let declared (used: (Declaration * int64) list) (endedScripts: int64) : unit =
+    let count = used |> List.sumBy snd
+
+    if not used.IsEmpty then
+        Console.WriteLine $"declared differences: {thousands count} accepted"
+
+        for d, count in used do
+            let times =
+                if count = 0L then
+                    "never used"
+                else
+                    $"{thousands count} steps"
+
+            Console.WriteLine $"  {d.Id} ({d.Requirement}): {times}"
+
+        if endedScripts > 0L then
+            Console.WriteLine $"  {thousands endedScripts} scripts went no further than one"
+
 /// The whole report.
 let print (report: RunReport) : unit =
     // A file has no width; a terminal keeps its own.
@@ -152,6 +171,7 @@ let print (report: RunReport) : unit =
         finding 72 f
 
     Console.WriteLine()
+    declared (RunReport.declared report) coverage.EndedDeclared
 
     match RunReport.disagreements report, report.MustFail with
     | 0, false -> Console.WriteLine "no disagreement"

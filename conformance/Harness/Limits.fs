@@ -63,3 +63,6 @@ let movedFileNames = 10_000
 
 /// Files that the oracle as a server remembers at most while no node has them.
 let rememberedFiles = 10_000
+
+/// A list of declared differences longer than this was not reviewed by anybody.
+let acceptBytes = 1024 * 1024

@@ -36,6 +36,7 @@ let private optionsOf script = {
     Profile = Script.profile script.Header |> Option.defaultValue Profile.ashlar
     Mode = ComparisonMode.full
     InvariantEvery = 1
+    Accept = Acceptance.None
 }
 
 /// A step that expects nothing is set-up, and set-up must succeed.

@@ -67,6 +67,23 @@ let private systems (report: RunReport) =
     |> List.map (fun line -> $"<p class=\"soft\">{escape line}</p>")
     |> String.concat ""
 
+/// Declared differences, used or not.
+let private declared (report: RunReport) (coverage: Coverage) =
+    let row (d: Declaration, count: int64) =
+        let used = if count = 0L then "never used" else thousands count
+
+        $"<tr><td>{escape d.Id}</td><td>{escape d.Requirement}</td><td>{escape d.Reason}</td>"
+        + $"<td class=\"n\">{used}</td></tr>"
+
+    match RunReport.declared report with
+    | [] -> ""
+    | used ->
+        "<h2>Declared differences</h2><div class=\"scroll\"><table><tr><th>id</th>"
+        + "<th>requirement</th><th>reason</th><th class=\"n\">steps</th></tr>"
+        + String.concat "" (List.map row used)
+        + $"</table></div><p class=\"soft\">{thousands coverage.EndedDeclared} scripts went no "
+        + "further than such a step</p>"
+
 let private barWidth = 220.0
 
 let private commandRow (most: int64) (name: string) (tally: Tally) =
@@ -223,6 +240,7 @@ let page (report: RunReport) : string =
         .Append(systems report)
         .Append("<h2>Disagreements</h2>")
         .Append(findings report)
+        .Append(declared report coverage)
         .Append("<h2>Requirements</h2>")
         .Append(requirements coverage)
         .Append("<h2>Commands</h2>")

@@ -93,7 +93,31 @@ module RunReport =
 
         f.Path |> Option.map (fun path -> $"ashlar-conform replay {system}{Quoting.shell path}")
 
+    /// The declared differences of a run, each with how many steps it was used for.
+    let declared (report: RunReport) : (Declaration * int64) list =
+        let counts = (coverage report).Declared
+
+        report.Results
+        |> List.collect _.Part.Accept.Declarations
+        |> List.distinctBy _.Id
+        |> List.map (fun d ->
+            match counts.TryGetValue d.Id with
+            | true, count -> d, count
+            | _ -> d, 0L)
+
     let private int (n: int) = Value.Int(int64 n)
+
+    /// The member `declaredDifferences` of a report.
+    let declaredDifferences (used: (Declaration * int64) list) : Value =
+        Value.List [
+            for d, count in used ->
+                Value.Dict [
+                    "id", Value.Str d.Id
+                    "requirement", Value.Str d.Requirement
+                    "reason", Value.Str d.Reason
+                    "steps", Value.Int count
+                ]
+        ]
 
     let private noticed (result: PartResult) =
         result.Coverage.Noticed |> Seq.map (fun entry -> entry.Key, Value.Int entry.Value)
@@ -171,6 +195,8 @@ module RunReport =
                 "exercised", int exercised
                 "acceptedAndRefused", int both
             ]
+            "declaredDifferences", declaredDifferences (declared report)
+            "scriptsEndedByDeclared", Value.Int coverage.EndedDeclared
             "plantedBugs", plantedBugs report.Planted
             "findings", Value.List(report.Findings |> List.map finding)
         ]

@@ -77,6 +77,8 @@ type CheckOptions = {
     Mode: ComparisonMode
     /// The invariants are checked on one step in so many; 1 is every step.
     InvariantEvery: int
+    /// Differences that are none.
+    Accept: Acceptance
 }
 
 /// Where commands come from: a script, or a generator that looks at the state.
@@ -166,6 +168,43 @@ module Checking =
         else
             allowed |> List.map against |> List.minBy List.length
 
+    /// The allowed outcome that is nearest, in the profile's own view, and what differs from it.
+    let private closest (options: CheckOptions) (actual: Observation) (allowed: Outcome list) =
+        let against (o: Outcome) =
+            let answer = OracleView.answer o.Result
+            let expected = OracleView.observeIn options.Profile o.World o.State answer
+            o, Comparison.differences options.Mode expected actual
+
+        match allowed with
+        | [] -> None
+        | _ -> allowed |> List.map against |> List.minBy (snd >> List.length) |> Some
+
+    let private ofAnswers = [ Aspect.Outcome; Aspect.Text; Aspect.Data ]
+
+    /// The outcome to go on with after a step whose differences are all declared, and their ids.
+    let private declared (options: CheckOptions) (subject: Subject) command actual allowed =
+        match closest options actual allowed with
+        | Some(outcome, differences) ->
+            let name = CommandKind.names[CommandKind.indexOf command]
+
+            let isShown =
+                differences |> List.exists (fun d -> not (List.contains d.Aspect ofAnswers))
+
+            match options.Accept.Judge(name, differences) with
+            // What cannot be seen is declared by nobody. Asking also tells nodes apart anew.
+            | Some ids when subject.Matches(outcome.World, outcome.State) || isShown ->
+                Some struct (ids, outcome)
+            | _ -> None
+        | None -> None
+
+    /// Whether one side refused and the other did not: from there on their states differ.
+    let private parted (outcome: Outcome) (actual: Observation) =
+        match outcome.Result, actual.Answer with
+        | Error _, Answer.Refused _ -> false
+        | Ok _, Answer.Refused _
+        | Error _, _ -> true
+        | Ok _, _ -> false
+
     /// What was expected of a step and did not come, as the line that said so. What the oracle
     /// leaves open meets every expectation.
     let unexpected (expect: Expectation option) (result: Result<Reply, Refusal>) : string option =
@@ -210,6 +249,7 @@ module Checking =
         let mutable state = Graph.empty
         let mutable step = 0
         let mutable verdict = ValueNone
+        let mutable ended = false
 
         /// The next command that the system has; what it lacks was never to be asked of it.
         let rec draw () =
@@ -222,7 +262,7 @@ module Checking =
         let mutable next = draw ()
         let touched = Array.zeroCreate<uint64> Rule.subjects.Length
 
-        while verdict.IsNone && next.IsSome do
+        while verdict.IsNone && not ended && next.IsSome do
             let command = next.Value
             told command
             let allowed = Oracle.stepTouching touched options.Profile world state command
@@ -232,8 +272,21 @@ module Checking =
             match agreed options.Mode subject answer allowed with
             | ValueNone ->
                 let actual = subject.Observe answer
-                let differences = nearest options.Mode actual allowed
-                verdict <- ValueSome(fail () actual differences)
+
+                match declared options subject command actual allowed with
+                | Some(struct (ids, outcome)) ->
+                    ended <- parted outcome actual
+                    coverage.CountDeclared(ids, ended)
+                    world <- outcome.World
+                    state <- outcome.State
+                    step <- step + 1
+                    Array.Clear touched
+
+                    if not ended then
+                        next <- draw ()
+                | None ->
+                    let differences = nearest options.Mode actual allowed
+                    verdict <- ValueSome(fail () actual differences)
             | ValueSome outcome ->
                 coverage.Count(command, outcome.Result)
                 coverage.CountTouched touched

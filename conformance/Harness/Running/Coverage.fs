@@ -90,6 +90,14 @@ type Coverage() =
 
     let noticed = Dictionary<string, int64>(StringComparer.Ordinal)
 
+    let declared = Dictionary<string, int64>(StringComparer.Ordinal)
+    let mutable endedDeclared = 0L
+
+    let addDeclared (id: string) (count: int64) =
+        match declared.TryGetValue id with
+        | true, before -> declared[id] <- before + count
+        | _ -> declared[id] <- count
+
     let addRefusals (id: string) (count: int64) =
         match refusals.TryGetValue id with
         | true, before -> refusals[id] <- before + count
@@ -106,6 +114,20 @@ type Coverage() =
 
     /// Counts a step that the system under test has no command for.
     member this.CountLeftOut() = this.Notice("steps left out", 1L)
+
+    /// Steps whose differences were declared, by the id of the declaration (docs/accept.md).
+    member _.Declared: IReadOnlyDictionary<string, int64> = declared
+
+    /// Scripts that went no further than such a step.
+    member _.EndedDeclared = endedDeclared
+
+    /// Counts a step whose differences were declared.
+    member _.CountDeclared(ids: string list, endsScript: bool) =
+        for id in ids do
+            addDeclared id 1L
+
+        if endsScript then
+            endedDeclared <- endedDeclared + 1L
 
     /// By `CommandKind.indexOf`.
     member _.Commands = commands
@@ -147,6 +169,11 @@ type Coverage() =
 
         for entry in other.Refusals do
             addRefusals entry.Key entry.Value
+
+        for entry in other.Declared do
+            addDeclared entry.Key entry.Value
+
+        endedDeclared <- endedDeclared + other.EndedDeclared
 
     /// Every requirement that was met, by id.
     member _.Requirements: IReadOnlyDictionary<string, Tally> =

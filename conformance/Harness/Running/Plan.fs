@@ -35,6 +35,7 @@ let private part (wish: Wish) scratch name (profile: Profile) (sut: Sut) (budget
         Sut = sut
         Budget = budget
         InvariantEvery = if thorough then 1 else 8
+        Accept = Acceptance.None
         Workers = wish.Workers
         Only = wish.Only
         Maker = Lane.maker sut profile scratch
@@ -147,29 +148,46 @@ let strict (mode: ComparisonMode) (profile: Profile) : CheckOptions = {
     Profile = profile
     Mode = mode
     InvariantEvery = 1
+    Accept = Acceptance.None
 }
 
-/// Runs one script and says what disagreed.
-let check (maker: SubjectMaker) (script: Script) : Disagreement option =
+/// Runs one script and says what disagreed that is not declared; counts go to the coverage.
+let checkAccepting
+    (accept: Acceptance)
+    (coverage: Coverage)
+    (maker: SubjectMaker)
+    (script: Script)
+    =
     let profile = Script.profile script.Header |> Option.defaultValue Profile.ashlar
+    let options = { strict maker.Mode profile with Accept = accept }
 
-    match Checking.script (strict maker.Mode profile) (Coverage()) maker script with
+    match Checking.script options coverage maker script with
     | Verdict.Agreed _ -> None
     | Verdict.Disagreed d -> Some d
 
-/// The shortest script with a disagreement of the same kind, or the script itself when it does not
-/// disagree by itself.
-let shrink (maker: SubjectMaker) (script: Script) : Script * Disagreement option =
-    match check maker script with
+/// Runs one script and says what disagreed.
+let check (maker: SubjectMaker) (script: Script) : Disagreement option =
+    checkAccepting Acceptance.None (Coverage()) maker script
+
+/// The shortest script with a disagreement of the same kind that is not declared, or the script
+/// itself when it does not disagree by itself.
+let shrinkAccepting (accept: Acceptance) (maker: SubjectMaker) (script: Script) =
+    let check script = checkAccepting accept (Coverage()) maker script
+
+    match check script with
     | None -> script, None
     | Some first ->
         let wanted = Disagreement.signature first
 
         let fails candidate =
-            match check maker candidate with
+            match check candidate with
             | Some d -> Disagreement.signature d = wanted
             | None -> false
 
         let cut = { script with Steps = List.truncate (first.Step + 1) script.Steps }
         let small = Shrinking.shrink fails (if fails cut then cut else script)
-        small, check maker small
+        small, check small
+
+/// The same without declared differences.
+let shrink (maker: SubjectMaker) (script: Script) : Script * Disagreement option =
+    shrinkAccepting Acceptance.None maker script

@@ -16,6 +16,8 @@ type Part = {
     Sut: Sut
     Budget: Budget
     InvariantEvery: int
+    /// Declared differences.
+    Accept: Acceptance
     Workers: int
     /// Only this script, for a replay.
     Only: int64 option
@@ -132,6 +134,7 @@ module Runner =
         Profile = Script.profile script.Header |> Option.defaultValue part.Profile
         Mode = mode
         InvariantEvery = part.InvariantEvery
+        Accept = part.Accept
     }
 
     /// One script of a run, and what disagreed in it.
