@@ -53,6 +53,10 @@ let html: Option<string> = option "--html" "write the report as one HTML page to
 let out: Option<string> =
     option "--out" "where shrunk scripts go; default: conformance/corpus/found, or here without it"
 
+/// --record
+let record: Option<string> =
+    option "--record" "keep what a QMP server does as traces in this directory, for replay-trace"
+
 /// --files
 let realFiles: Option<bool> = option "--files" "run on real files instead of files in memory"
 

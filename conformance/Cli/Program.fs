@@ -21,6 +21,7 @@ let private runOptions: Option list = [
     Arguments.json
     Arguments.html
     Arguments.out
+    Arguments.record
 ]
 
 let private command
@@ -83,7 +84,7 @@ let private replayTrace () =
 
     command
         "replay-trace"
-        "Compare a recorded trace of an old QEMU with a profile."
+        "Compare a recorded trace of a QEMU with a profile."
         [ trace; Arguments.profile; Arguments.accept; Arguments.json ]
         (fun parsed -> TraceCommand.run (given parsed trace) parsed)
 

@@ -125,9 +125,28 @@ let private partsOf (scratch: Scratch option) (wish: Plan.Wish) =
     | [], Some name -> misuse $"the lane {wish.Lane.Name} has no part '{name}'"
     | parts, _ -> parts
 
+/// Runs a part, and keeps what its server does if that is wanted.
+let private recorded (directory: string option) (progress: Progress) (part: Part) : PartResult =
+    match directory with
+    | Some directory ->
+        Directory.CreateDirectory directory |> ignore
+        let name = part.Lane.Replace('/', '-')
+        let path = Path.Combine(directory, $"{name}-{part.Seed}.jsonl")
+        use recorder = new Recorder(path)
+        let make worker = new RecordingMaker(part.Maker worker, recorder) :> SubjectMaker
+        let result = runPart progress { part with Maker = make }
+        Console.WriteLine $"recorded: {recorder.Episodes} scripts in {path}"
+        result
+    | None -> runPart progress part
+
 /// Runs the lanes asked for and returns what they came to.
 let private execute (parsed: ParseResult) (wishes: Plan.Wish list) : RunReport =
     let out = Outputs.directoryOf parsed Arguments.out |> Option.defaultWith defaultOut
+    let traces = Outputs.directoryOf parsed Arguments.record
+
+    if traces.IsSome && wishes |> List.exists (fun w -> not (Lane.isServer w.Sut)) then
+        misuse "--record keeps what QMP servers do; --lane qemu or --sut names one"
+
     let needsFiles = wishes |> List.exists Plan.needsFiles
     let accept = acceptOf parsed
 
@@ -145,7 +164,7 @@ let private execute (parsed: ParseResult) (wishes: Plan.Wish list) : RunReport =
         for wish in wishes do
             for part in partsOf scratchOption wish do
                 if not progress.Stop || progress.Transitions = 0L then
-                    runPart progress { part with Accept = accept }
+                    recorded traces progress { part with Accept = accept }
     ]
 
     let findings =

@@ -1,4 +1,4 @@
-/// `replay-trace`: a recorded trace of an old QEMU against a legacy profile.
+/// `replay-trace`: a recorded trace of a QEMU against a profile.
 module Ashlar.Conformance.Cli.TraceCommand
 
 open System
@@ -80,19 +80,51 @@ let private judged (accept: Acceptance) (mismatches: Traces.Mismatch list) =
     accept.Declarations
     |> List.map (fun d -> d, used |> List.filter ((=) d.Id) |> List.length |> int64)
 
-/// The exit code: 0 when all but texts agree, or what differs is declared.
-let run (path: string) (parsed: ParseResult) : int =
+let private recordingJson (report: Replaying.Report) =
+    let difference (line: int, _, d: Disagreement) =
+        Value.Dict [
+            "line", Value.Int(int64 line)
+            "step", Value.Int(int64 d.Step + 1L)
+            "command", Value.Str(ScriptPrinter.command d.Command)
+            "signature", Value.Str(Disagreement.signature d)
+        ]
+
+    Value.Dict [
+        "episodes", Value.Int(int64 report.Episodes)
+        "deaths", Value.Int(int64 report.Deaths)
+        score "steps" { Agreed = report.Agreed; Compared = report.Steps }
+        "mismatches", Value.List(report.Mismatches |> List.map difference)
+    ]
+    |> Json.render
+
+/// A recording with edges: the profile is its own unless one is asked for.
+let private runRecording (path: string) (parsed: ParseResult) : int =
+    if (textOf parsed accept).IsSome then
+        misuse "--accept is for runs and traces without edges; a recording is compared whole"
+
+    let wanted = textOf parsed profile |> Option.map (fun _ -> profileOf parsed)
+    let target = Outputs.fileOf parsed json
+
+    match Plan.onThread (fun () -> Replaying.replayFile wanted path) with
+    | Error message -> misuse $"{path}:{message}"
+    | Ok report ->
+        for line, profile, d in List.truncate shownMax report.Mismatches do
+            Console.WriteLine $"{path}:{line}: DISAGREEMENT at {Disagreement.signature d}"
+
+            for text in Findings.describe profile 72 d do
+                Console.WriteLine text
+
+        Outputs.write target (fun () -> recordingJson report + "\n")
+        Console.WriteLine(Replaying.summary report)
+        if report.Mismatches.IsEmpty then 0 else 1
+
+/// A trace of the older form: 0 when all but texts agree.
+let private runTrace (path: string) (parsed: ParseResult) : int =
     let profile = profileOf parsed
     let target = Outputs.fileOf parsed json
     let accept = acceptOf parsed
 
-    let result =
-        try
-            let path = inputOf path
-            Plan.onThread (fun () -> Traces.replayFile profile path)
-        with
-        | :? IOException as error -> misuse error.Message
-        | :? UnauthorizedAccessException as error -> misuse error.Message
+    let result = Plan.onThread (fun () -> Traces.replayFile profile path)
 
     match result with
     | Error message -> misuse $"{path}:{message}"
@@ -112,3 +144,16 @@ let run (path: string) (parsed: ParseResult) : int =
             1
         else
             0
+
+/// The exit code: 0 in agreement.
+let run (path: string) (parsed: ParseResult) : int =
+    try
+        let path = inputOf path
+
+        if Recordings.isOne path then
+            runRecording path parsed
+        else
+            runTrace path parsed
+    with
+    | :? IOException as error -> misuse error.Message
+    | :? UnauthorizedAccessException as error -> misuse error.Message

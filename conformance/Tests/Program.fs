@@ -54,7 +54,12 @@ let clean = [
     Qemu.DaemonTests.tests
     Qemu.FindingsTests.tests
     Qemu.JobTests.tests
-    testList "cli" [ Cli.MisuseTests.tests; Cli.RunTests.tests; Cli.AcceptTests.tests ]
+    testList "cli" [
+        Cli.MisuseTests.tests
+        Cli.RunTests.tests
+        Cli.AcceptTests.tests
+        Cli.RecordingTests.tests
+    ]
     testList "qmp" [
         Qmp.SessionTests.tests
         Qmp.JsonTests.tests

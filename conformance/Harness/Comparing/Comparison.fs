@@ -57,6 +57,23 @@ module ComparisonMode =
             GeneratedNames = false
     }
 
+    /// What some systems do not show, by name.
+    let hideable: (string * (ComparisonMode -> bool)) list = [
+        "edges", _.Graph
+        "exports", _.Exports
+        "descriptors", _.Descriptors
+        "locks", _.Locks
+    ]
+
+    /// The mode without what has that name.
+    let hide (name: string) (mode: ComparisonMode) : ComparisonMode =
+        match name with
+        | "edges" -> { mode with Graph = false }
+        | "exports" -> { mode with Exports = false }
+        | "descriptors" -> { mode with Descriptors = false }
+        | "locks" -> { mode with Locks = false }
+        | _ -> mode
+
 /// A part of an observation, for grouping disagreements.
 [<RequireQualifiedAccess>]
 type Aspect =

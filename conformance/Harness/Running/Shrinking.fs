@@ -159,35 +159,16 @@ let private simplerFiles (file: WorldFile) : WorldFile seq =
         | _ -> ()
     }
 
-/// Chunks of steps left out: halves, quarters, down to one, later ones first.
-let private withoutChunks (script: Script) : Script seq =
-    seq {
-        let mutable size = max 1 (script.Steps.Length / 2)
-        let mutable more = not script.Steps.IsEmpty
-
-        while more do
-            let mutable start = (script.Steps.Length - 1) / size * size
-
-            while start >= 0 do
-                { script with Steps = without start size script.Steps }
-                start <- start - size
-
-            more <- size > 1
-            size <- size / 2
-    }
-
-let rec private renamedIn (from: string) (target: string) (value: Value) : Value =
+let rec private renamedIn (name: string -> string) (value: Value) : Value =
     match value with
-    | Value.Str name when name = from -> Value.Str target
-    | Value.List items -> Value.List(List.map (renamedIn from target) items)
-    | Value.Dict members ->
-        Value.Dict(members |> List.map (fun (key, v) -> key, renamedIn from target v))
+    | Value.Str text -> Value.Str(name text)
+    | Value.List items -> Value.List(List.map (renamedIn name) items)
+    | Value.Dict members -> Value.Dict(members |> List.map (fun (key, v) -> key, renamedIn name v))
     | _ -> value
 
-/// The command with another node in the place of one.
-let private renamed (from: string) (target: string) (command: Command) : Command =
-    let node name = if name = from then target else name
-    let inside = renamedIn from target
+/// The command with other nodes in the place of its own.
+let private renamed (node: string -> string) (command: Command) : Command =
+    let inside = renamedIn node
 
     match command with
     | BlockdevAdd options -> BlockdevAdd(inside options)
@@ -196,8 +177,75 @@ let private renamed (from: string) (target: string) (command: Command) : Command
     | BlockdevSnapshot(base', overlay) -> BlockdevSnapshot(node base', node overlay)
     | BlockResize(name, size) -> BlockResize(node name, size)
     | BlockExportAdd(id, name, export, writable) -> BlockExportAdd(id, node name, export, writable)
+    | NbdServerAdd(device, name, writable) -> NbdServerAdd(node device, name, writable)
     | BackendAttach(backend, name, perm, shared) -> BackendAttach(backend, node name, perm, shared)
     | _ -> command
+
+let private mapStep (change: Command -> Command) (step: ScriptStep) : ScriptStep =
+    match step.Act with
+    | Act.Do command -> { step with Act = Act.Do(change command) }
+    | Act.Refused _ -> step
+
+/// The world and the state after a step.
+let private after (profile: Profile) (world: World, state: State) (step: ScriptStep) =
+    match step.Act with
+    | Act.Do command ->
+        match Oracle.step profile world state command with
+        | outcome :: _ -> outcome.World, outcome.State
+        | [] -> world, state
+    | Act.Refused _ -> world, state
+
+/// The names drawn by a step, in the order of their drawing.
+let private drawnBy (before: State) (after: State) : string list = [
+    for entry in after.Nodes do
+        if entry.Value.Name.StartsWith '#' && not (before.Nodes.ContainsKey entry.Key) then
+            entry.Value.Name
+]
+
+/// What each step of a script draws.
+let private drawings (profile: Profile) (script: Script) : string list array =
+    let draw before step =
+        let next = after profile before step
+        drawnBy (snd before) (snd next), next
+
+    List.mapFold draw (Script.world script, Graph.empty) script.Steps |> fst |> Array.ofList
+
+/// Some steps of a script, each with its place in it, with the names that were drawn. When a step
+/// goes, later ones draw other names; who speaks of a node must go on speaking of the same.
+let private keptSteps (profile: Profile) (script: Script) (drawn: string list array) kept : Script =
+    let speak (before, names: Map<string, string>) (index: int, step: ScriptStep) =
+        let name (old: string) = names.TryFind old |> Option.defaultValue old
+        let step = mapStep (renamed name) step
+        let next = after profile before step
+        let now = drawnBy (snd before) (snd next)
+        let pairs = Seq.zip drawn[index] now
+        step, (next, Seq.fold (fun (m: Map<_, _>) (old, new') -> m.Add(old, new')) names pairs)
+
+    let steps, _ = List.mapFold speak ((Script.world script, Graph.empty), Map.empty) kept
+    { script with Steps = steps }
+
+let private profileOf (script: Script) =
+    Script.profile script.Header |> Option.defaultValue Profile.ashlar
+
+/// Chunks of steps left out: halves, quarters, down to one, later ones first.
+let private withoutChunks (script: Script) : Script seq =
+    seq {
+        let profile = profileOf script
+        let drawn = drawings profile script
+        let indexed = List.indexed script.Steps
+        let mutable size = max 1 (script.Steps.Length / 2)
+        let mutable more = not script.Steps.IsEmpty
+
+        while more do
+            let mutable start = (script.Steps.Length - 1) / size * size
+
+            while start >= 0 do
+                keptSteps profile script drawn (without start size indexed)
+                start <- start - size
+
+            more <- size > 1
+            size <- size / 2
+    }
 
 /// The step's node and the node below it, if it adds one over another.
 let private over (step: ScriptStep) : (string * string) option =
@@ -216,15 +264,19 @@ let private over (step: ScriptStep) : (string * string) option =
 /// Nodes taken out of a chain: who stood on one stands on what was below it.
 let private shorterChains (script: Script) : Script seq =
     seq {
+        let profile = profileOf script
+        let drawn = drawings profile script
+
         for index, step in List.indexed script.Steps do
             match over step with
             | Some(name, child) ->
-                let moved (s: ScriptStep) =
-                    match s.Act with
-                    | Act.Do command -> { s with Act = Act.Do(renamed name child command) }
-                    | Act.Refused _ -> s
+                let moved (at, s) =
+                    at, mapStep (renamed (fun node -> if node = name then child else node)) s
 
-                { script with Steps = without index 1 script.Steps |> List.map moved }
+                List.indexed script.Steps
+                |> without index 1
+                |> List.map moved
+                |> keptSteps profile script drawn
             | None -> ()
     }
 
