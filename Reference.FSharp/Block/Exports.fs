@@ -180,7 +180,7 @@ module Exports =
     let removeById (context: Context) (state: State) (id: string) =
         remove context state (Rule.export 11) id
 
-    /// nbd-server-stop: the exports go, newest first, then the server (BLK-EXPORT-009).
+    /// nbd-server-stop: the exports go, oldest first, then the server (BLK-EXPORT-009).
     let stopServer (context: Context) (state: State) =
         if not state.NbdServer then
             refusing context state "" (Rule.export 9) "NBD server not running"
@@ -190,5 +190,5 @@ module Exports =
             let gone (state: State) (export: Export) =
                 Transaction.removeBackend context state export.Backend
 
-            let state = List.fold gone state state.Exports
+            let state = List.fold gone state (List.rev state.Exports)
             Ok { state with Exports = []; NbdServer = false }

@@ -81,7 +81,7 @@ public sealed partial class BlockGraph
     }
 
     /// <summary>
-    /// nbd-server-stop: the exports go, newest first, then the server (BLK-EXPORT-009).
+    /// nbd-server-stop: the exports go, oldest first, then the server (BLK-EXPORT-009).
     /// </summary>
     public BlockError? TryNbdServerStop()
     {
@@ -89,9 +89,9 @@ public sealed partial class BlockGraph
         {
             return new BlockError(BlockErrorKind.NotFound, "NBD server not running");
         }
-        for (int index = _exports.Count - 1; index >= 0; index--)
+        foreach (BlockExport export in _exports)
         {
-            DetachRoot(_exports[index].Backend);
+            DetachRoot(export.Backend);
         }
         _exports.Clear();
         IsNbdServerRunning = false;

@@ -84,9 +84,9 @@ internal sealed class ExportCommands(
             return QmpAnswer.Of(graph.TryNbdServerStop());
         }
         List<string> ids = [];
-        for (int index = graph.Exports.Count - 1; index >= 0; index--)
+        foreach (BlockExport export in graph.Exports)
         {
-            ids.Add(graph.Exports[index].Id);
+            ids.Add(export.Id);
         }
         nbd.Stop();
         BlockError? error = graph.TryNbdServerStop();

@@ -27,6 +27,8 @@ type Requirement = {
     Page: string
     /// Where it holds, as the heading says.
     Era: Era
+    /// Whether the model carries it, so that a run can exercise it.
+    IsModelled: bool
 }
 
 let private heading = Regex(@"^#+\s+(BLK-[A-Z]+-[0-9]{3})\s*(.*)$", RegexOptions.Compiled)
@@ -60,6 +62,12 @@ let private eraOf (title: string) =
     else
         Era.Every
 
+/// A Status line says of what a room does not carry that it is not.
+let private isModelled (section: string list) =
+    section
+    |> List.skipWhile (fun line -> not (line.StartsWith("- *Status*", StringComparison.Ordinal)))
+    |> List.forall (fun line -> not (line.Contains "not modelled"))
+
 let rec private read (page: string) (lines: string list) : Requirement list =
     match lines with
     | [] -> []
@@ -75,6 +83,7 @@ let rec private read (page: string) (lines: string list) : Requirement list =
                 Must = must body
                 Page = "spec/block/" + page
                 Era = eraOf found.Groups[2].Value
+                IsModelled = rest |> List.takeWhile (isHeading >> not) |> isModelled
             }
 
             requirement :: read page rest
@@ -96,12 +105,13 @@ let private byId = lazy (all.Value |> List.map (fun r -> r.Id, r) |> Map.ofList)
 /// The requirement of that id.
 let find (id: string) : Requirement option = byId.Value.TryFind id
 
-/// Whether the requirement says anything of the profile.
+/// Whether the requirement says anything of the profile that a run could exercise.
 let applies (profile: Profile) (requirement: Requirement) : bool =
-    match requirement.Era with
-    | Era.Every -> true
-    | Era.Ashlar -> Lane.hasEngine profile
-    | Era.Legacy -> profile.Texts = Texts.Qemu31
+    requirement.IsModelled
+    && match requirement.Era with
+       | Era.Every -> true
+       | Era.Ashlar -> Lane.hasEngine profile
+       | Era.Legacy -> profile.Texts = Texts.Qemu31
 
 /// The subject of an id: PERM of BLK-PERM-003.
 let subject (id: string) : string =

@@ -150,7 +150,12 @@ module Lane =
         RealFiles = sut <> Sut.EngineInMemory
         ForeignOwners = sut = Sut.EngineInMemory || Libc.userId () = 0
         OverQmp = isServer sut
-        LiveServers = not (isServer sut) || sut = Sut.Server ServerKind.Qemu
+        LiveServers =
+            match sut with
+            | Sut.EngineInMemory
+            | Sut.EngineOnFiles
+            | Sut.Server(ServerKind.Qemu | ServerKind.Storaged) -> true
+            | Sut.Server _ -> false
         Legacy = isLegacy profile
         StaticPercent =
             // A server has the one policy it was built with.
