@@ -339,7 +339,12 @@ let fuzz arguments =
 let bench arguments =
     buildRelease ()
     let program = "Ashlar.Conformance.Benchmarks.dll"
-    let arguments = withDefault "--filter" "*" arguments
+
+    let arguments =
+        match arguments with
+        | "storaged" :: _ -> arguments
+        | _ -> withDefault "--filter" "*" arguments
+
     run dotnet ($"conformance/Benchmarks/bin/Release/net10.0/{program}" :: arguments)
 
 /// `ashlar`, compiled to native code, with QEMU's name for it beside it. Where that cannot be
@@ -469,7 +474,9 @@ let targets = [
     "check", "formats and house rules, with the traceability of requirements", check
     "fuzz", "a long run from a fresh seed; --seconds N, --lane NAME, --seed N", fuzz
     "mutants", "hunt every bug planted in the engine; --seed N, --steps N, --json FILE", mutants
-    "bench", "the benchmarks, Fast against Reference; --filter GLOB", bench
+    "bench",
+    "the benchmarks, Fast against Reference; --filter GLOB; or `storaged`, against QEMU",
+    bench
     "publish", "put ashlar-conform and ashlar, as native code, under out/bin", publish
     "clean", "remove everything a build leaves", clean
     "build",

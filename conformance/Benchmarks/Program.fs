@@ -30,8 +30,7 @@ let private config (artifacts: string) =
         .WithArtifactsPath(artifacts)
         .WithOption(ConfigOptions.DisableLogFile, true)
 
-[<EntryPoint>]
-let main arguments =
+let private measure (arguments: string array) =
     let assembly = System.Reflection.Assembly.GetExecutingAssembly()
     let artifacts = Directory.CreateTempSubdirectory "ashlar-bench-"
 
@@ -55,3 +54,9 @@ let main arguments =
             0
     finally
         artifacts.Delete true
+
+[<EntryPoint>]
+let main arguments =
+    match arguments with
+    | [| "storaged" |] -> Daemons.run ()
+    | _ -> measure arguments
