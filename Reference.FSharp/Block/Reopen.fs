@@ -116,6 +116,12 @@ module Reopen =
                 name, Value.show value
         ])
 
+        // QEMU asks the children as they are linked by now (DD-LENGTH)
+        let lengthsOf (node: Node) =
+            match node.Settings with
+            | Settings.Raw _ when context.Profile.RemembersLength -> state
+            | _ -> before
+
         let links (entry: Entry) =
             let progress = { progress with Roots = node.Id :: progress.Roots }
 
@@ -131,7 +137,7 @@ module Reopen =
 
         tested (ReopenTests.support context node entry) (fun () ->
             tested (ReopenTests.reset context node entry) (fun () ->
-                match ReopenTests.driver context before node entry with
+                match ReopenTests.driver context (lengthsOf node) node entry with
                 | Error refusal -> Error(struct (refusal, progress))
                 | Ok entry ->
                     tested (ReopenTests.backing context state node entry) (fun () -> links entry)))
