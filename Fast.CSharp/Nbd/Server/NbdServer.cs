@@ -60,11 +60,12 @@ public sealed class NbdServer : IAsyncDisposable
 
     /// <summary>
     /// Serves an export from now on, with the size its node has now. The description is shown to
-    /// clients that ask; it has at most 4,096 bytes of UTF-8.
+    /// clients that ask; it has at most 4,096 bytes of UTF-8. With
+    /// write-through every change is durable before it is answered.
     /// </summary>
-    public void Add(BlockExport export, string? description)
+    public void Add(BlockExport export, string? description, bool isWriteThrough = false)
     {
-        ServedExport served = new(export, description, Options.MaxConnections != 1);
+        ServedExport served = new(export, description, Options.MaxConnections != 1, isWriteThrough);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(
             served.Description.Length,
             NbdLimits.NameBytes,

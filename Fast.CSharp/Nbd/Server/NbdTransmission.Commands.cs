@@ -126,7 +126,7 @@ internal sealed partial class NbdTransmission
     {
         long offset = request.OffsetBytes;
         long length = request.LengthBytes;
-        BlockWriteFlags flags = request.Has(NbdCommandFlags.ForceUnitAccess)
+        BlockWriteFlags flags = IsDurable(request)
             ? BlockWriteFlags.ForceUnitAccess
             : BlockWriteFlags.None;
         switch (request.Command)
@@ -145,12 +145,15 @@ internal sealed partial class NbdTransmission
         }
     }
 
+    private bool IsDurable(NbdRequest request) =>
+        _export.IsWriteThrough || request.Has(NbdCommandFlags.ForceUnitAccess);
+
     private async ValueTask<BlockError?> TrimAsync(NbdRequest request)
     {
         BlockError? error = await _backend
             .TryDiscardAsync(request.OffsetBytes, request.LengthBytes)
             .ConfigureAwait(false);
-        return error is null && request.Has(NbdCommandFlags.ForceUnitAccess)
+        return error is null && IsDurable(request)
             ? await _backend.TryFlushAsync().ConfigureAwait(false)
             : error;
     }

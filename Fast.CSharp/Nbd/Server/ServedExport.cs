@@ -9,8 +9,14 @@ internal sealed class ServedExport
 {
     private const long SectorMask = 511;
 
-    internal ServedExport(BlockExport export, string? description, bool isShared)
+    internal ServedExport(
+        BlockExport export,
+        string? description,
+        bool isShared,
+        bool isWriteThrough
+    )
     {
+        IsWriteThrough = isWriteThrough;
         Export = export;
         Name = Encoding.UTF8.GetBytes(export.Name);
         Description = description is null ? [] : Encoding.UTF8.GetBytes(description);
@@ -29,6 +35,9 @@ internal sealed class ServedExport
     internal long SizeBytes { get; }
 
     internal NbdExportFlags Flags { get; }
+
+    /// <summary>Every change is durable before it is answered (BLK-NBD-013).</summary>
+    internal bool IsWriteThrough { get; }
 
     internal bool IsWritable => Export.IsWritable;
 

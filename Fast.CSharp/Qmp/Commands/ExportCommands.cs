@@ -38,7 +38,7 @@ internal sealed class ExportCommands(
             graph.TryBlockExportDel(id);
             return QmpAnswer.Error(refusal);
         }
-        nbd.Add(Find(id)!, description);
+        nbd.Add(Find(id)!, description, arguments.Flag("writethrough"));
         return QmpAnswer.Done;
     }
 
@@ -117,7 +117,7 @@ internal sealed class ExportCommands(
             graph.TryBlockExportDel(id);
             return QmpAnswer.Error(refusal);
         }
-        nbd.Add(Find(id)!, description);
+        nbd.Add(Find(id)!, description, isWriteThrough: false);
         return QmpAnswer.Done;
     }
 

@@ -52,7 +52,8 @@ internal sealed class NbdService(BlockGraph graph) : IDisposable
     }
 
     /// <summary>Serves an export the graph has.</summary>
-    public void Add(BlockExport export, string? description) => _server!.Add(export, description);
+    public void Add(BlockExport export, string? description, bool isWriteThrough) =>
+        _server!.Add(export, description, isWriteThrough);
 
     /// <summary>Closes the export's connections.</summary>
     public void Remove(BlockExport export) =>
