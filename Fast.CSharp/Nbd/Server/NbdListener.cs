@@ -121,7 +121,8 @@ internal sealed class NbdListener : IDisposable
             HostErrno errno = SocketErrors.OfPath(failure);
             return Refused(errno, $"Failed to bind socket to {path}: {HostErrnoText.Of(errno)}");
         }
-        listener = new NbdListener(socket, address, SocketName.Of(path));
+        // A daemon leaves its directory when it goes to the background; the name must outlive that.
+        listener = new NbdListener(socket, address, SocketName.Of(Path.GetFullPath(path)));
         return null;
     }
 
