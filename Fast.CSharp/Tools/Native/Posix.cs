@@ -33,6 +33,18 @@ internal static partial class Posix
     private const int InodeAt = 0x20;
     private const int DeviceAt = 0x88;
 
+    /// <summary>SIGHUP.</summary>
+    public const int HangUp = 1;
+
+    /// <summary>SIGINT.</summary>
+    public const int Interrupt = 2;
+
+    /// <summary>Ends a signal's being ignored; call it before anybody handles the signal.</summary>
+    public static void HonourSignal(int signal) => _ = SetDisposition(signal, 0);
+
+    [LibraryImport("libc", EntryPoint = "signal")]
+    private static partial nint SetDisposition(int signal, nint handler);
+
     [LibraryImport("libc", EntryPoint = "umask")]
     public static partial uint SetModeMask(uint mask);
 
