@@ -14,8 +14,8 @@ internal sealed class ExitRequest : IDisposable
 
     public ExitRequest()
     {
-        // Who starts the daemon in the background of a script, or with nohup, has these ignored; the
-        // runtime would leave it so, and QEMU does not.
+        // Who starts the daemon in the background of a script, or with nohup, has these ignored;
+        // the runtime would leave it so, and QEMU does not.
         Posix.HonourSignal(Posix.Interrupt);
         Posix.HonourSignal(Posix.HangUp);
         _signals =
