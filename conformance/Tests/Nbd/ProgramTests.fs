@@ -176,6 +176,8 @@ let private verified (served: Served) =
         "--size=2m"
         "--verify=crc32c"
         "--verify_fatal=1"
+        // else it leaves a file of its own in the current folder
+        "--verify_state_save=0"
         "--randseed=7"
         "--output=" + Path.Combine(served.Directory, "fio.txt")
     ]
