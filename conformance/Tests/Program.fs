@@ -11,6 +11,7 @@ let clean = [
     PackagesTests.tests
     Tidy.Tests.all
     TracesTests.tests
+    ScratchTests.tests
     CorpusTests.tests
     CorpusTests.onEngine
     DerivationTests.tests

@@ -135,6 +135,26 @@ let unlink (path: string) : unit = nativeUnlink path |> ignore
 /// Makes a directory only its owner can use.
 let mkdir (path: string) : unit = nativeMkdir (path, 0o700) |> must ("mkdir " + path) |> ignore
 
+/// What came of making a directory that others may be making, too.
+[<RequireQualifiedAccess>]
+type Made =
+    | Yes
+    | NameIsTaken
+    /// The directory that it should be in is not there.
+    | NowhereToMakeIt
+
+/// As `mkdir`, of a name or a place that somebody else may take or remove at the same time.
+let tryMkdir (path: string) : Made =
+    let noSuchPlace, exists = 2, 17
+
+    if nativeMkdir (path, 0o700) = 0 then
+        Made.Yes
+    else
+        match Marshal.GetLastPInvokeError() with
+        | errno when errno = exists -> Made.NameIsTaken
+        | errno when errno = noSuchPlace -> Made.NowhereToMakeIt
+        | errno -> raise (HostFault("mkdir " + path, errno))
+
 /// Gives a directory to another user, who may enter it from here on; only root can.
 let giveDirectory (path: string) (owner: int) : unit =
     nativeChownPath (path, owner, owner) |> must ("chown " + path) |> ignore

@@ -43,6 +43,15 @@ type Scratch private (directory: string, hold: FileStream) =
         | :? IOException
         | :? UnauthorizedAccessException -> false
 
+    /// Takes the lock of a directory of this process, for as long as the stream lives.
+    static let take (directory: string) =
+        new FileStream(
+            Path.Combine(directory, lockName),
+            FileMode.CreateNew,
+            FileAccess.ReadWrite,
+            FileShare.None
+        )
+
     /// The directory of one user's runs.
     static member Home = Path.Combine(Path.GetTempPath(), $"ashlar-conform-{Libc.userId ()}")
 
@@ -65,24 +74,14 @@ type Scratch private (directory: string, hold: FileStream) =
 
         while isNull made do
             let directory = Path.Combine(Scratch.Home, $"{Environment.ProcessId}-{attempt}")
-            attempt <- attempt + 1
+            Directory.CreateDirectory(Scratch.Home, onlyOwner) |> ignore
 
-            if not (Directory.Exists directory) then
-                try
-                    Directory.CreateDirectory(directory, onlyOwner) |> ignore
-
-                    let hold =
-                        new FileStream(
-                            Path.Combine(directory, lockName),
-                            FileMode.CreateNew,
-                            FileAccess.ReadWrite,
-                            FileShare.None
-                        )
-
-                    made <- new Scratch(directory, hold)
-                with :? DirectoryNotFoundException ->
-                    // Another run ended just now, the last one but this, and took the home along.
-                    ()
+            // Whoever makes the directory has its name; callers may race. When the home is gone
+            // again, another run ended just now, the last one but this, and took it along.
+            match Libc.tryMkdir directory with
+            | Libc.Made.Yes -> made <- new Scratch(directory, take directory)
+            | Libc.Made.NameIsTaken -> attempt <- attempt + 1
+            | Libc.Made.NowhereToMakeIt -> ()
 
         nonNull made
 
@@ -100,12 +99,9 @@ type Scratch private (directory: string, hold: FileStream) =
             hold.Dispose()
             remove directory
 
-            // The home goes with its last run; it is not empty while another run goes on.
-            if
-                Directory.Exists Scratch.Home
-                && Seq.isEmpty (Directory.EnumerateFileSystemEntries Scratch.Home)
-            then
-                try
-                    Directory.Delete Scratch.Home
-                with :? IOException ->
-                    ()
+            // The home goes with its last run; it is not empty while another run goes on, and gone
+            // when another one ends at the same time.
+            try
+                Directory.Delete Scratch.Home
+            with :? IOException ->
+                ()
