@@ -92,14 +92,7 @@ let replay (files: string[]) (parsed: ParseResult) : int =
     let results = files |> Array.map one
     let bad = results |> Array.filter not |> Array.length
 
-    let used =
-        accept.Declarations
-        |> List.map (fun d ->
-            match coverage.Declared.TryGetValue d.Id with
-            | true, count -> d, count
-            | _ -> d, 0L)
-
-    Summary.declared used coverage.EndedDeclared
+    Summary.declared (coverage.UsesOf accept.Declarations) coverage.EndedDeclared
 
     if files.Length > 1 then
         Console.WriteLine $"{files.Length - bad} of {files.Length} scripts agree"

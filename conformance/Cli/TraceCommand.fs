@@ -80,7 +80,7 @@ let private judged (accept: Acceptance) (mismatches: Traces.Mismatch list) =
     accept.Declarations
     |> List.map (fun d -> d, used |> List.filter ((=) d.Id) |> List.length |> int64)
 
-let private recordingJson (report: Replaying.Report) =
+let private recordingJson (report: Replaying.Report) used =
     let difference (line: int, _, d: Disagreement) =
         Value.Dict [
             "line", Value.Int(int64 line)
@@ -94,28 +94,31 @@ let private recordingJson (report: Replaying.Report) =
         "deaths", Value.Int(int64 report.Deaths)
         score "steps" { Agreed = report.Agreed; Compared = report.Steps }
         "mismatches", Value.List(report.Mismatches |> List.map difference)
+        "declaredDifferences", RunReport.declaredDifferences used
+        "scriptsEndedByDeclared", Value.Int report.Coverage.EndedDeclared
     ]
     |> Json.render
 
 /// A recording with edges: the profile is its own unless one is asked for.
 let private runRecording (path: string) (parsed: ParseResult) : int =
-    if (textOf parsed accept).IsSome then
-        misuse "--accept is for runs and traces without edges; a recording is compared whole"
-
     let wanted = textOf parsed profile |> Option.map (fun _ -> profileOf parsed)
     let target = Outputs.fileOf parsed json
+    let accept = acceptOf parsed
 
-    match Plan.onThread (fun () -> Replaying.replayFile wanted path) with
+    match Plan.onThread (fun () -> Replaying.replayFile wanted accept path) with
     | Error message -> misuse $"{path}:{message}"
     | Ok report ->
+        let used = report.Coverage.UsesOf accept.Declarations
+
         for line, profile, d in List.truncate shownMax report.Mismatches do
             Console.WriteLine $"{path}:{line}: DISAGREEMENT at {Disagreement.signature d}"
 
             for text in Findings.describe profile 72 d do
                 Console.WriteLine text
 
-        Outputs.write target (fun () -> recordingJson report + "\n")
+        Outputs.write target (fun () -> recordingJson report used + "\n")
         Console.WriteLine(Replaying.summary report)
+        Summary.declared used report.Coverage.EndedDeclared
         if report.Mismatches.IsEmpty then 0 else 1
 
 /// A trace of the older form: 0 when all but texts agree.

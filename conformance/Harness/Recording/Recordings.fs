@@ -5,6 +5,7 @@ module Ashlar.Conformance.Recordings
 
 open System
 open System.IO
+open Ashlar.Conformance.TraceLines
 open Ashlar.Reference.Block
 
 /// One step as it was seen. A death ends a recording and has no observation.
@@ -121,40 +122,10 @@ let lines (recording: Recording) : string list =
     ]
     |> List.map Json.render
 
-/// A line that is no line of a recording.
-exception private RecordingFault of column: int * message: string
-
-let private fault message = raise (RecordingFault(1, message))
-
-let private members value =
-    match value with
-    | Value.Dict members -> members
-    | _ -> fault "an object was expected"
-
-let private word value =
-    match value with
-    | Value.Str text -> text
-    | _ -> fault "a string was expected"
-
-let private number value =
-    match value with
-    | Value.Int n -> n
-    | _ -> fault "a number was expected"
-
 let private small value =
     match number value with
     | n when n >= 0L && n <= 1_000_000L -> int32 n
     | _ -> fault "a small number was expected"
-
-let private items value =
-    match value with
-    | Value.List items -> items
-    | _ -> fault "a list was expected"
-
-let private field name entry =
-    match Value.find name entry with
-    | ValueSome found -> found
-    | ValueNone -> fault $"the member '{name}' is missing"
 
 let private permOf (text: string) : Perm =
     let one (letters: string) =
@@ -248,13 +219,13 @@ let private observationOf (answer: Answer) (known: Map<string, Value list>) : Ob
             |> List.sortBy _.Inode
     }
 
-let private answerOf (reply: Value) : Answer =
-    match Value.find "error" (members reply) with
-    | ValueSome error ->
-        let text name = word (field name (members error))
+let private answerOf (reply: Members) : Answer =
+    match refusalOf reply with
+    | Some error ->
+        let text name = word (field name error)
         Answer.Refused(text "class", text "desc")
-    | ValueNone ->
-        field "return" (members reply) |> ignore
+    | None ->
+        field "return" reply |> ignore
         Answer.Done
 
 /// A script's text, which is one line of JSON here; columns in it are of no use.
@@ -271,10 +242,10 @@ let private commandOf (text: string) : Command =
 /// Reading, a line at a time.
 [<Sealed>]
 type private Reader() =
-    let mutable current: Recording option = None
+    let mutable current: (int * Recording) option = None
     let mutable known: Map<string, Value list> = Map.empty
 
-    let finished () = current |> Option.map (fun r -> { r with Steps = List.rev r.Steps })
+    let finished () = current |> Option.map (fun (at, r) -> at, { r with Steps = List.rev r.Steps })
 
     let begun entry : Recording = {
         Server = word (field "episode" entry)
@@ -309,64 +280,45 @@ type private Reader() =
 
                 known <- known.Add(name, left @ listed "+")
 
-            let observation = observationOf (answerOf (field "reply" entry)) known
+            let observation = observationOf (answerOf (members (field "reply" entry))) known
             let step = { Command = command; Observation = observation }
             { recording with Steps = step :: recording.Steps }
 
-    /// The last recording.
+    /// The last recording, with the line that it began on.
     member _.End() = finished ()
 
     /// Takes a line; the recording before it, when the line begins another.
-    member _.Take(number: int, line: string) : Recording option =
-        let entry =
-            match Json.parse number line with
-            | Ok entry -> members entry
-            | Error wrong -> raise (RecordingFault(wrong.Column, wrong.Message))
-
+    member _.Take(number: int, entry: Members) : (int * Recording) option =
         match Value.find "episode" entry, current with
         | ValueSome _, _ ->
             let before = finished ()
-            current <- Some(begun entry)
+            current <- Some(number, begun entry)
             known <- Map.empty
             before
         | ValueNone, None -> fault "a recording begins with an episode"
-        | ValueNone, Some { Death = Some _ } -> fault "nothing comes after a death"
-        | ValueNone, Some recording ->
-            current <- Some(stepped recording entry)
+        | ValueNone, Some(_, { Death = Some _ }) -> fault "nothing comes after a death"
+        | ValueNone, Some(at, recording) ->
+            current <- Some(at, stepped recording entry)
             None
 
-/// Goes through recordings one by one, or says at which LINE:COLUMN they are none.
+/// Goes through recordings one by one, each with the line that it begins on, or says at which
+/// LINE:COLUMN they are none.
 let fold (each: 'a -> int -> Recording -> 'a) (start: 'a) (lines: string seq) : Result<'a, string> =
     let reader = Reader()
-    let mutable at = 0
-    let mutable begun = 0
-    let mutable sum = start
 
-    try
-        for line in lines do
-            at <- at + 1
+    let add sum recording =
+        match recording with
+        | Some(at, recording) -> each sum at recording
+        | None -> sum
 
-            if line.Length > Limits.lineCharacters then
-                fault $"the line is longer than {Limits.lineCharacters} characters"
+    let take sum number entry = add sum (reader.Take(number, entry))
 
-            if at > Limits.traceLines then
-                fault $"a trace has at most {Limits.traceLines} lines"
-
-            if line <> "" then
-                let first = begun
-
-                if line.StartsWith("{\"episode\"", StringComparison.Ordinal) then
-                    begun <- at
-
-                match reader.Take(at, line) with
-                | Some recording -> sum <- each sum first recording
-                | None -> ()
-
+    let last sum =
         match reader.End() with
-        | Some recording -> Ok(each sum begun recording)
         | None -> fault "the trace has no step"
-    with RecordingFault(column, message) ->
-        Error $"{max 1 at}:{column}: {message}"
+        | recording -> add sum recording
+
+    TraceLines.fold take last start lines
 
 /// Whether a file of traces is of this form.
 let isOne (path: string) : bool =

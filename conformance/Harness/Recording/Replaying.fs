@@ -34,10 +34,12 @@ type RecordedSubject(profile: Profile, mode: ComparisonMode, recording: Recordin
 /// What a replay came to.
 type Report = {
     Episodes: int
-    /// Steps on which oracle and recording agree, and those that were compared. A step that
+    /// Steps that were compared, and those on which oracle and recording agree. A step that
     /// disagrees is the last of its episode.
     Steps: int
     Agreed: int
+    /// What was compared, with the steps whose differences are declared.
+    Coverage: Coverage
     /// Recordings that end with the server's death, which is no verdict.
     Deaths: int
     /// The line of the episode, and what disagrees in it.
@@ -54,54 +56,66 @@ let private profileOf (wanted: Profile option) (script: Script) =
     |> Option.orElse (Script.profile script.Header)
     |> Option.defaultValue Profile.qemu72
 
-let private check (wanted: Profile option) (report: Report) (line: int) (recording: Recording) =
+let private check wanted (accept: Acceptance) (report: Report) (line: int) (recording: Recording) =
+    let before = report.Coverage.StepsDeclared
     let profile = profileOf wanted recording.Script
     let mode = modeOf recording
     let steps = recording.Steps |> List.map (fun s -> Script.step s.Command)
     let script = { recording.Script with Steps = steps }
     // The oracle's own invariants are what lanes look at.
-    let options = {
-        Profile = profile
-        Mode = mode
-        InvariantEvery = 32
-        Accept = Acceptance.None
-    }
+    let options = { Profile = profile; Mode = mode; InvariantEvery = 32; Accept = accept }
 
     use subject = new RecordedSubject(profile, mode, recording)
     let start = Script.world script
 
     let agreed, mismatch =
-        match Checking.run options (Coverage()) start subject (ScriptSource script) ignore with
+        match Checking.run options report.Coverage start subject (ScriptSource script) ignore with
         | Verdict.Agreed count -> count, []
         | Verdict.Disagreed d -> d.Step, [ line, profile, d ]
 
+    let declared = int (report.Coverage.StepsDeclared - before)
+
     {
-        Episodes = report.Episodes + 1
-        Steps = report.Steps + agreed + mismatch.Length
-        Agreed = report.Agreed + agreed
-        Deaths = report.Deaths + (if recording.Death.IsSome then 1 else 0)
-        Mismatches = report.Mismatches @ mismatch
+        report with
+            Episodes = report.Episodes + 1
+            Steps = report.Steps + agreed + mismatch.Length
+            Agreed = report.Agreed + agreed - declared
+            Deaths = report.Deaths + (if recording.Death.IsSome then 1 else 0)
+            Mismatches = report.Mismatches @ mismatch
     }
 
 /// Replays recordings, line by line, or says at which LINE:COLUMN they are none.
-let replay (wanted: Profile option) (lines: string seq) : Result<Report, string> =
-    let none = { Episodes = 0; Steps = 0; Agreed = 0; Deaths = 0; Mismatches = [] }
+let replay
+    (wanted: Profile option)
+    (accept: Acceptance)
+    (lines: string seq)
+    : Result<Report, string> =
+    let none = {
+        Episodes = 0
+        Steps = 0
+        Agreed = 0
+        Coverage = Coverage()
+        Deaths = 0
+        Mismatches = []
+    }
 
-    match Recordings.fold (check wanted) none lines with
+    match Recordings.fold (check wanted accept) none lines with
     // Nothing compared is nothing agreed.
     | Ok report when report.Steps = 0 -> Error "1:1: the trace has no step"
     | other -> other
 
 /// Replays recordings from a file.
-let replayFile (wanted: Profile option) (path: string) : Result<Report, string> =
-    replay wanted (File.ReadLines path)
+let replayFile (wanted: Profile option) (accept: Acceptance) (path: string) =
+    replay wanted accept (File.ReadLines path)
 
 /// The last line of a replay.
 let summary (report: Report) : string =
-    let deaths =
-        if report.Deaths = 0 then
-            ""
-        else
+    let more = [
+        if report.Coverage.StepsDeclared > 0L then
+            $", {report.Coverage.StepsDeclared} differ as declared"
+        if report.Deaths > 0 then
             $", {report.Deaths} ended by a death"
+    ]
 
-    $"steps {report.Agreed}/{report.Steps} in {report.Episodes} episodes{deaths}"
+    $"steps {report.Agreed}/{report.Steps} in {report.Episodes} episodes"
+    + String.concat "" more

@@ -95,15 +95,10 @@ module RunReport =
 
     /// The declared differences of a run, each with how many steps it was used for.
     let declared (report: RunReport) : (Declaration * int64) list =
-        let counts = (coverage report).Declared
-
         report.Results
         |> List.collect _.Part.Accept.Declarations
         |> List.distinctBy _.Id
-        |> List.map (fun d ->
-            match counts.TryGetValue d.Id with
-            | true, count -> d, count
-            | _ -> d, 0L)
+        |> (coverage report).UsesOf
 
     let private int (n: int) = Value.Int(int64 n)
 

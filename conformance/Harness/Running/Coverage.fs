@@ -91,6 +91,7 @@ type Coverage() =
     let noticed = Dictionary<string, int64>(StringComparer.Ordinal)
 
     let declared = Dictionary<string, int64>(StringComparer.Ordinal)
+    let mutable stepsDeclared = 0L
     let mutable endedDeclared = 0L
 
     let addDeclared (id: string) (count: int64) =
@@ -115,8 +116,18 @@ type Coverage() =
     /// Counts a step that the system under test has no command for.
     member this.CountLeftOut() = this.Notice("steps left out", 1L)
 
-    /// Steps whose differences were declared, by the id of the declaration (docs/accept.md).
-    member _.Declared: IReadOnlyDictionary<string, int64> = declared
+    /// Each declaration with how many steps it was used for (docs/accept.md).
+    member _.UsesOf(declarations: Declaration list) : (Declaration * int64) list =
+        declarations
+        |> List.map (fun d ->
+            match declared.TryGetValue d.Id with
+            | true, count -> d, count
+            | _ -> d, 0L)
+
+    member private _.DeclaredIds = [ for entry in declared -> entry.Key, entry.Value ]
+
+    /// Steps whose differences were declared; one may need several declarations.
+    member _.StepsDeclared = stepsDeclared
 
     /// Scripts that went no further than such a step.
     member _.EndedDeclared = endedDeclared
@@ -125,6 +136,8 @@ type Coverage() =
     member _.CountDeclared(ids: string list, endsScript: bool) =
         for id in ids do
             addDeclared id 1L
+
+        stepsDeclared <- stepsDeclared + 1L
 
         if endsScript then
             endedDeclared <- endedDeclared + 1L
@@ -170,9 +183,10 @@ type Coverage() =
         for entry in other.Refusals do
             addRefusals entry.Key entry.Value
 
-        for entry in other.Declared do
-            addDeclared entry.Key entry.Value
+        for id, count in other.DeclaredIds do
+            addDeclared id count
 
+        stepsDeclared <- stepsDeclared + other.StepsDeclared
         endedDeclared <- endedDeclared + other.EndedDeclared
 
     /// Every requirement that was met, by id.

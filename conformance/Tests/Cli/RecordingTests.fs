@@ -3,6 +3,7 @@
 module Ashlar.Conformance.Tests.Cli.RecordingTests
 
 open System.IO
+open System.Text
 open Expecto
 open Ashlar.Conformance
 open Ashlar.Conformance.Tests
@@ -22,6 +23,12 @@ let private tampered (from: string) (target: string) =
     some.Value
     |> List.mapi (fun i line -> if i = at then line.Replace(from, target) else line)
 
+/// Declares the text that `tampered` writes below.
+let private declared =
+    AcceptanceParser.magic
+    + "\naccept T-1\n  requirement BLK-OPEN-001\n  reason It is so.\n  command any\n"
+    + "  differs text\n  expected *\n  actual * a node *\n"
+
 let private tampers = [
     "a mode of a node", "\"file\", \"rw\"", "\"file\", \"ro\""
     "an edge's permissions", "\"CR,W,RZ\", \"CR,WU\"", "\"CR\", \"CR,WU\""
@@ -34,7 +41,7 @@ let private tampers = [
 let tests =
     testList "recordings" [
         test "the committed recordings of QEMU 7.2 are as its profile says" {
-            match Plan.onThread (fun () -> Replaying.replayFile None committed) with
+            match Plan.onThread (fun () -> Replaying.replayFile None Acceptance.None committed) with
             | Error wrong -> failtest wrong
             | Ok report ->
                 Expect.isEmpty report.Mismatches (Replaying.summary report)
@@ -46,16 +53,64 @@ let tests =
             test $"recordings in which somebody changed {what} disagree" {
                 let touched = tampered from target
 
-                match Plan.onThread (fun () -> Replaying.replay None touched) with
+                match Plan.onThread (fun () -> Replaying.replay None Acceptance.None touched) with
                 | Ok report -> Expect.isNonEmpty report.Mismatches "touched"
                 // A later step takes away what was there before somebody changed it.
                 | Error wrong -> Expect.stringContains wrong "has what was not there" "touched"
             }
 
         test "recordings without their first line are refused with line and column" {
-            match Replaying.replay None (List.tail some.Value) with
+            match Replaying.replay None Acceptance.None (List.tail some.Value) with
             | Ok _ -> failtest "they are recordings"
             | Error wrong -> Expect.stringStarts wrong "1:1: a recording begins" "where"
+        }
+
+        test "a difference that is declared is counted, and the episode goes on behind it" {
+            let trace = String.concat "\n" (tampered "Failed to find node" "Failed to find a node")
+
+            let files = [
+                "t.jsonl", Encoding.UTF8.GetBytes trace
+                "a", Encoding.UTF8.GetBytes declared
+            ]
+
+            let plain = runWith files [ "replay-trace"; "t.jsonl" ]
+            Expect.equal plain.Code 1 plain.Errors
+
+            let accepted =
+                runWith files [
+                    "replay-trace"
+                    "t.jsonl"
+                    "--accept"
+                    "a"
+                    "--json"
+                    "/dev/stdout"
+                ]
+
+            Expect.equal accepted.Code 0 (accepted.Out + accepted.Errors)
+            Expect.stringContains accepted.Out ", 1 differ as declared" "the summary"
+            Expect.stringContains accepted.Out "T-1 (BLK-OPEN-001): 1 steps" "the declaration"
+            Expect.stringContains accepted.Out "\"scriptsEndedByDeclared\": 0" "the JSON"
+            let steps (ended: Ended) = (lineAfter "steps " ended).Split([| '/'; ' ' |])[1] |> int
+            Expect.isGreaterThan (steps accepted) (steps plain) "steps compared"
+        }
+
+        test "an outcome that is declared ends its episode" {
+            let refusal = "\"reply\": {\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}"
+            let touched = tampered "\"reply\": {\"return\": {}}" refusal
+
+            let list =
+                declared.Replace("differs text", "differs outcome").Replace("* a node *", "*: no")
+
+            let accept =
+                match AcceptanceParser.parse [] (fun _ -> true) list with
+                | Ok accept -> accept
+                | Error(line, why) -> failtest $"{line}: {why}"
+
+            match Plan.onThread (fun () -> Replaying.replay None accept touched) with
+            | Error wrong -> failtest wrong
+            | Ok report ->
+                Expect.isEmpty report.Mismatches (Replaying.summary report)
+                Expect.equal report.Coverage.EndedDeclared 1L "episodes that ended"
         }
 
         test "what is recorded replays" {

@@ -5,6 +5,7 @@ module Ashlar.Conformance.Traces
 open System
 open System.IO
 open System.Text.RegularExpressions
+open Ashlar.Conformance.TraceLines
 open Ashlar.Reference.Block
 
 /// Agreed and compared.
@@ -38,37 +39,14 @@ type private Observed = {
     Descriptors: (string * string list) list
 }
 
-/// A line that is no line of a trace.
-exception private TraceFault of column: int * message: string
-
-let private fault message = raise (TraceFault(1, message))
-
-let private members value =
-    match value with
-    | Value.Dict members -> members
-    | _ -> fault "an object was expected"
-
-let private field name value =
-    match Value.find name (members value) with
-    | ValueSome found -> found
-    | ValueNone -> fault $"the member '{name}' is missing"
-
-let private word value =
-    match value with
-    | Value.Str text -> text
-    | _ -> fault "a string was expected"
-
-let private items value =
-    match value with
-    | Value.List items -> items
-    | _ -> fault "a list was expected"
-
 /// A qcow2 image of a mebibyte as qemu-img makes it: three clusters and one first-level entry. No
 /// step of a trace writes guest data, so it stays that long.
 let private emptyImageBytes = 3L * 65536L + 8L
 
 /// `0644 owner`: the process's user owns the file; `0444 other`: another user; `missing`: no file.
 let private addFile (world: World) (name: string, file: Value) =
+    let file = members file
+
     let size =
         match field "size" file with
         | Value.Int size when size >= 0L && size <= Limits.fileBytesMax -> size
@@ -96,7 +74,7 @@ let private addFile (world: World) (name: string, file: Value) =
     | _ -> fault "the mode of a file is not understood"
 
 /// The world of an episode: its files, an NBD server and throttle group tg0.
-let private start (episode: Value) =
+let private start (episode: Members) =
     let world = { World.empty with Objects = Map [ "tg0", ObjectKind.ThrottleGroup ] }
     let files = members (field "world" episode)
     List.fold addFile world files, { Graph.empty with NbdServer = true }
@@ -107,15 +85,15 @@ let private generatedName = Regex(@"#block\d+", RegexOptions.Compiled)
 let private plain (text: string) =
     generatedName.Replace(text.Replace("\r\n", "\n").TrimEnd '\n', "#block")
 
-let private textOf reply =
-    match Value.find "error" (members reply) with
-    | ValueSome error -> word (field "desc" error)
-    | ValueNone ->
+let private textOf (reply: Members) =
+    match refusalOf reply with
+    | Some error -> word (field "desc" error)
+    | None ->
         match field "return" reply with
         | Value.Str text -> text
         | _ -> ""
 
-let private recorded (step: Value) =
+let private recorded (step: Members) =
     let node value =
         match items value with
         | [ name; driver; mode ] -> word name, word driver, word mode
@@ -124,7 +102,7 @@ let private recorded (step: Value) =
     let file (name, modes) = name, items modes |> List.map word |> List.sort
 
     {
-        Text = plain (textOf (field "reply" step))
+        Text = plain (textOf (members (field "reply" step)))
         Nodes = items (field "nodes" step) |> List.map node |> List.sort
         Descriptors = members (field "fd" step) |> List.map file |> List.sort
     }
@@ -227,25 +205,18 @@ let private compare line (command: string) (seen: Observed) (said: Observed) (re
     }
 
 /// A command that QMP itself would refuse stays where it is and reports that.
-let private stepOf profile world state (command: Value) =
-    let arguments =
-        Value.find "arguments" (members command) |> ValueOption.defaultValue (Value.Dict [])
-
+let private stepOf profile world state (command: Members) =
+    let arguments = Value.find "arguments" command |> ValueOption.defaultValue (Value.Dict [])
     members arguments |> ignore
 
     match Command.ofQmp (word (field "execute" command)) arguments with
     | Error refusal -> { Result = Error refusal; State = state; World = world }
     | Ok command -> List.head (Oracle.step profile world state command)
 
-let private take profile (world, state, report) number (line: string) =
-    let entry =
-        match Json.parse number line with
-        | Ok entry -> entry
-        | Error wrong -> raise (TraceFault(wrong.Column, wrong.Message))
-
-    match Value.find "command" (members entry) with
+let private take profile (world, state, report) number (entry: Members) =
+    match Value.find "command" entry with
     | ValueSome command ->
-        let outcome = stepOf profile world state command
+        let outcome = stepOf profile world state (members command)
         let text = Json.render command
         let report = compare number text (recorded entry) (predicted outcome) report
         outcome.World, outcome.State, report
@@ -255,32 +226,14 @@ let private take profile (world, state, report) number (line: string) =
 
 /// Replays a trace, line by line, or says at which LINE:COLUMN it is no trace.
 let replay (profile: Profile) (lines: string seq) : Result<Report, string> =
-    let mutable at = 0
-
-    try
-        let mutable current = World.empty, Graph.empty, emptyReport
-
-        for line in lines do
-            at <- at + 1
-
-            if line.Length > Limits.lineCharacters then
-                fault $"the line is longer than {Limits.lineCharacters} characters"
-
-            if at > Limits.traceLines then
-                fault $"a trace has at most {Limits.traceLines} lines"
-
-            if line <> "" then
-                current <- take profile current at line
-
-        let _, _, report = current
-
+    let last (_, _, report) =
         // Nothing compared is nothing agreed.
         if report.Outcomes.Compared = 0 then
             fault "the trace has no step"
 
-        Ok { report with Mismatches = List.rev report.Mismatches }
-    with TraceFault(column, message) ->
-        Error $"{max 1 at}:{column}: {message}"
+        { report with Mismatches = List.rev report.Mismatches }
+
+    TraceLines.fold (take profile) last (World.empty, Graph.empty, emptyReport) lines
 
 /// Replays a trace from a file.
 let replayFile (profile: Profile) (path: string) : Result<Report, string> =
