@@ -1,0 +1,47 @@
+// What holds of a graph between commands (invariants I1, I2, I3, I9 of spec/block/invariants.md).
+// Trusted: the statement of safety.
+include "Refresh.s.dfy"
+
+module SafetyStatement {
+  import opened Permission
+  import opened Graph
+  import opened RefreshStatement
+
+  // I1: no parent takes what another parent of the node does not share (BLK-PERM-003).
+  ghost predicate PairwiseSafe(state: State) {
+    forall e, f |
+      && e in state.edges && f in state.edges && e != f
+      && state.edges[e].child == state.edges[f].child ::
+      Subset(state.edges[e].pair.perm, state.edges[f].pair.shared)
+  }
+
+  // I2: nobody writes or resizes a read-only node (BLK-PERM-006, BLK-PERM-007).
+  ghost predicate ReadOnlySafe(state: State) {
+    forall e | e in state.edges && Meets(state.edges[e].pair.perm, NotOnReadOnly) ::
+      state.edges[e].child in state.nodes && state.nodes[state.edges[e].child].writable
+  }
+
+  // I3: every edge of a node is what the rule of its driver says (BLK-PERM-033).
+  ghost predicate Canonical(state: State)
+    requires WellFormed(state)
+  {
+    forall e | e in state.edges && state.edges[e].parent.Node? ::
+      state.edges[e].pair == RuleOf(state, map[], PairsNow(state), e)
+  }
+
+  // Names are unique (BLK-GRAPH-001).
+  ghost predicate UniqueNames(state: State) {
+    forall n, m | n in state.nodes && m in state.nodes && state.nodes[n].name == state.nodes[m].name
+      :: n == m
+  }
+
+  // What every accepted command leaves behind.
+  ghost predicate Safe(state: State) {
+    && WellFormed(state)
+    && Acyclic(state)
+    && PairwiseSafe(state)
+    && ReadOnlySafe(state)
+    && Canonical(state)
+    && UniqueNames(state)
+  }
+}
