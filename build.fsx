@@ -218,6 +218,22 @@ let private hunt arguments =
 
 let conformProgram = "conformance/Cli/bin/Release/net10.0/ashlar-conform.dll"
 
+// ---- Proofs ----
+
+let private proveProgram = "conformance/Proofs/bin/Release/net10.0/ashlar-prove.dll"
+
+/// Its exit code where the machine has not the Z3 that proofs are checked with.
+let private unfit = 2
+
+let private proveWith arguments =
+    install (fun () -> missingPackages [ ("z3", "z3") ]) |> ignore
+    run dotnet (proveProgram :: arguments)
+
+let prove arguments =
+    bootstrap ()
+    compile "conformance/Proofs/Ashlar.Conformance.Proofs.fsproj" "Release" []
+    proveWith arguments
+
 // ---- Tests, counted over every executable ----
 
 type Count = { Passed: int; Failed: int; Skipped: string list }
@@ -304,6 +320,16 @@ let testBoth arguments =
     buildPlanted ()
     add (runTests "Release" arguments) (runTests "Planted" arguments)
 
+/// The proofs, then the mistakes planted in them, each counted as a test.
+let checkProofs () =
+    [ "every theorem is proved", []; "every planted change breaks one", [ "--mutants" ] ]
+    |> List.map (fun (name, arguments) ->
+        match proveWith arguments with
+        | 0 -> { nothing with Passed = 1 }
+        | code when code = unfit -> { nothing with Skipped = [ $"proofs: {name}" ] }
+        | _ -> { nothing with Failed = 1 })
+    |> List.reduce add
+
 // ---- Targets ----
 
 let conform arguments =
@@ -320,7 +346,8 @@ let check _ =
 let ci _ =
     bootstrap ()
     let format = checkFormat ()
-    report (add format (testBoth []))
+    let tests = testBoth []
+    report (List.reduce add [ format; tests; checkProofs () ])
 
 /// A seed nobody chose, printed so that anybody can choose it again.
 let fuzz arguments =
@@ -473,6 +500,7 @@ let targets = [
     "test", "every test, in the configurations Release and Planted", test
     "check", "formats and house rules, with the traceability of requirements", check
     "fuzz", "a long run from a fresh seed; --seconds N, --lane NAME, --seed N", fuzz
+    "prove", "verify the proofs; --mutants plants mistakes in them instead", prove
     "mutants", "hunt every bug planted in the engine; --seed N, --steps N, --json FILE", mutants
     "bench",
     "the benchmarks, Fast against Reference; --filter GLOB; or `storaged`, against QEMU",
@@ -487,7 +515,7 @@ let targets = [
     "format", "lay out every source file as `check` wants it", format
     "tables", "write docs/tables from what the programs say of themselves", tables
     "lock", "resolve paket.dependencies anew and write paket.lock", lock
-    "ci", "what .ci/run runs: test with the format checks", ci
+    "ci", "what .ci/run runs: test, with the format checks and the proofs", ci
 ]
 
 let help () =

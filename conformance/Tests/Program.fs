@@ -52,6 +52,7 @@ let clean = [
         Nbd.RemoteTests.tests
     ]
     Mutants.MutantTests.tests
+    testList "proofs" [ Proofs.ProveTests.tests ]
     Qemu.DaemonTests.tests
     Qemu.FindingsTests.tests
     Qemu.JobTests.tests
