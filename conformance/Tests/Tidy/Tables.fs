@@ -5,6 +5,7 @@ module Ashlar.Conformance.Tests.Tidy.Tables
 open System.IO
 open Expecto
 open Ashlar.Conformance
+open Ashlar.Conformance.Proofs
 open Ashlar.Conformance.Tests.Tidy.Repository
 
 /// A table: its file, and the names that it must have a row for.
@@ -32,9 +33,31 @@ let private missing table =
         What = $"no row for {name}; run `dotnet fsi build.fsx tables`"
     })
 
+let private provedTable = "docs/tables/proved.md"
+
+let private staleProofs () =
+    let proofs = Path.Combine(root, "proofs")
+    let pages = Path.Combine(root, "spec", "block")
+    let full = Path.Combine(root, provedTable)
+    let expected = ProvedTable.page (ProvedTable.requirements pages) (Theorems.all proofs)
+
+    if File.Exists full && File.ReadAllText full = expected then
+        []
+    else
+        [
+            {
+                Place = provedTable
+                Line = 1
+                What = "is not what the proofs say; run `dotnet fsi build.fsx tables`"
+            }
+        ]
+
 let tests =
     testList "tables" [
         test "every lane and every planted bug has a row in its generated table" {
             tables |> List.collect missing |> expectNone "Rows missing"
+        }
+        test "the table of proved requirements is what the proofs say" {
+            staleProofs () |> expectNone "Stale tables"
         }
     ]
