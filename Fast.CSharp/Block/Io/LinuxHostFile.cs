@@ -23,10 +23,7 @@ internal sealed class LinuxHostFile : HostFile
     internal LinuxHostFile(SafeFileHandle handle, FileStatus status, bool isWritable)
     {
         _handle = handle;
-        Identity = new FileIdentity(
-            ((ulong)status.DeviceMajor << 32) | status.DeviceMinor,
-            status.Inode
-        );
+        Identity = status.Identity;
         int flags = Libc.Control(handle, Libc.GetStatusFlags, 0);
         IsWritable = flags < 0 ? isWritable : (flags & Libc.OpenAccessMode) == Libc.OpenReadWrite;
     }

@@ -32,7 +32,7 @@ public sealed class NbdConnector : IRemoteExportConnector
         export = null;
         bool isUnix = address.Path is not null;
         string place = address.Path ?? $"{address.Host}:{address.Port}";
-        if (isUnix && Encoding.UTF8.GetByteCount(place) >= NbdListener.PathBytes)
+        if (isUnix && Encoding.UTF8.GetByteCount(place) >= UnixSocket.PathBytes)
         {
             return Refused(HostErrno.NameTooLong, $"UNIX socket path '{place}' is too long");
         }

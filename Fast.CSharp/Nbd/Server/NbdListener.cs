@@ -14,16 +14,16 @@ namespace Ashlar.Nbd;
 
 internal sealed class NbdListener : IDisposable
 {
-    /// <summary>The longest path a UNIX socket's address takes, with its final zero.</summary>
-    internal const int PathBytes = 108;
-
     // Clients that may wait in the kernel; more of them are told to come again.
     private const int Backlog = 128;
 
-    private readonly Socket _socket;
-    private readonly SocketName? _name;
+    // Nobody but this user connects.
+    private const uint OwnerReadWrite = 0x180;
 
-    private NbdListener(Socket socket, NbdListenAddress address, SocketName? name)
+    private readonly Socket _socket;
+    private readonly FileName? _name;
+
+    private NbdListener(Socket socket, NbdListenAddress address, FileName? name)
     {
         _socket = socket;
         _name = name;
@@ -72,7 +72,7 @@ internal sealed class NbdListener : IDisposable
     {
         if (_name is not null)
         {
-            return path is not null && _name.IsSameFile(SocketName.Behind(path));
+            return path is not null && _name.IsSameFile(FileName.Behind(path));
         }
         return end is not null && end.Equals(_socket.LocalEndPoint)
             || (
@@ -94,35 +94,21 @@ internal sealed class NbdListener : IDisposable
         _socket.Dispose();
     }
 
-    // As QEMU does, whatever stands under the name is taken away: it is what a dead process left.
     private static BlockError? OpenUnix(NbdListenAddress.Unix address, out NbdListener? listener)
     {
         listener = null;
         string path = address.Path;
-        if (Encoding.UTF8.GetByteCount(path) >= PathBytes)
+        if (Encoding.UTF8.GetByteCount(path) >= UnixSocket.PathBytes)
         {
             return Refused(HostErrno.NameTooLong, $"UNIX socket path '{path}' is too long");
         }
-        BlockError? error = SocketName.Clear(path);
+        BlockError? error = UnixSocket.TryListen(path, OwnerReadWrite, Backlog, out Socket? socket);
         if (error is not null)
         {
             return error;
         }
-        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            SocketName.MakePrivate(socket);
-            socket.Bind(new UnnamedUnixEndPoint(path));
-            socket.Listen(Backlog);
-        }
-        catch (Exception failure) when (failure is SocketException or IOException)
-        {
-            socket.Dispose();
-            HostErrno errno = SocketErrors.OfPath(failure);
-            return Refused(errno, $"Failed to bind socket to {path}: {HostErrnoText.Of(errno)}");
-        }
         // A daemon leaves its directory when it goes to the background; the name must outlive that.
-        listener = new NbdListener(socket, address, SocketName.Of(Path.GetFullPath(path)));
+        listener = new NbdListener(socket!, address, FileName.Of(Path.GetFullPath(path)));
         return null;
     }
 

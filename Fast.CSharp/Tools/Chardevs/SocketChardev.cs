@@ -6,6 +6,8 @@ using System.IO;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading;
+using Ashlar.Block;
+using Ashlar.Nbd;
 using Ashlar.Tools.Storaged;
 
 namespace Ashlar.Tools.Chardevs;
@@ -15,21 +17,25 @@ internal sealed class SocketChardev : Chardev
     /// <summary>How long to wait when the host has no descriptor left for a client.</summary>
     private const int PauseMilliseconds = 100;
 
+    /// <summary>One client is served, two wait (BLK-SD-010).</summary>
+    private const int Backlog = 1;
+
+    /// <summary>All for the owner, as the daemon's mask leaves it.</summary>
+    private const uint OwnerOnly = 0x1C0;
+
     private const int SocketLevel = 1;
     private const int SocketTypeOption = 3;
 
     private readonly Socket _socket;
     private readonly bool _isListening;
-    private readonly string? _path;
-    private readonly FileIdentity? _identity;
+    private readonly FileName? _name;
     private Socket? _first;
 
-    private SocketChardev(Socket socket, bool isListening, string? path)
+    private SocketChardev(Socket socket, bool isListening, FileName? name)
     {
         _socket = socket;
         _isListening = isListening;
-        _path = path;
-        _identity = path is null ? null : Posix.Identify(path);
+        _name = name;
     }
 
     /// <summary>Listens at a place.</summary>
@@ -37,8 +43,7 @@ internal sealed class SocketChardev : Chardev
     {
         if (endpoint.Path is { } path)
         {
-            // Daemons change their directory; the file is to be found again at the end.
-            return new SocketChardev(UnixSocket.Listen(path), true, Path.GetFullPath(path));
+            return ListenAt(path);
         }
         Socket socket =
             endpoint.Descriptor >= 0 ? Adopt(endpoint.Descriptor) : ListenAt(endpoint.Resolve());
@@ -54,7 +59,8 @@ internal sealed class SocketChardev : Chardev
         }
         if (endpoint.Path is { } path)
         {
-            return new SocketChardev(UnixSocket.Connect(path), false, null);
+            ThrowIf(UnixSocket.TryConnect(path, out Socket? connected));
+            return new SocketChardev(connected!, false, null);
         }
         string name = $"{endpoint.Host}:{endpoint.Port}";
         int errno = 0;
@@ -107,14 +113,7 @@ internal sealed class SocketChardev : Chardev
     }
 
     /// <inheritdoc/>
-    public override void Remove()
-    {
-        // Another daemon may have put its own socket there meanwhile (BLK-SD-009).
-        if (_path is not null && Posix.Identify(_path) == _identity)
-        {
-            Posix.Unlink(_path);
-        }
-    }
+    public override void Remove() => _name?.Remove();
 
     private static void Converse(Socket client, Action<Stream> converse)
     {
@@ -158,6 +157,21 @@ internal sealed class SocketChardev : Chardev
         return null;
     }
 
+    private static SocketChardev ListenAt(string path)
+    {
+        ThrowIf(UnixSocket.TryListen(path, OwnerOnly, Backlog, out Socket? socket));
+        // Daemons change their directory; the file is to be found again at the end.
+        return new SocketChardev(socket!, true, FileName.Of(Path.GetFullPath(path)));
+    }
+
+    private static void ThrowIf(BlockError? error)
+    {
+        if (error is not null)
+        {
+            throw new StartException(error.Text);
+        }
+    }
+
     private static Socket ListenAt(IPEndPoint[] places)
     {
         int errno = 0;
@@ -176,7 +190,7 @@ internal sealed class SocketChardev : Chardev
                     true
                 );
                 socket.Bind(place);
-                socket.Listen(1);
+                socket.Listen(Backlog);
                 return socket;
             }
             catch (SocketException error)

@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Ashlar.Nbd;
 using Ashlar.Tools.Storaged;
 
 namespace Ashlar.Tools.Chardevs;
@@ -106,11 +107,11 @@ internal sealed class SocketEndpoint
 
     private static string CheckedPath(string path)
     {
-        if (Encoding.UTF8.GetByteCount(path) > UnixSocket.PathBytesMax)
+        if (Encoding.UTF8.GetByteCount(path) > UnixSocket.PathBytes)
         {
             throw new StartException(
                 $"UNIX socket path '{path}' is too long",
-                $"Path must be less than {UnixSocket.PathBytesMax} bytes"
+                $"Path must be less than {UnixSocket.PathBytes} bytes"
             );
         }
         return path.Length != 0

@@ -1,20 +1,8 @@
 // The calls into the C library that the daemon needs beside those of the block layer, each with the
 // C library's shape. What they are for stands where they are called.
-using System;
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 
 namespace Ashlar.Tools;
-
-/// <summary>What tells one file from another, and a socket from the rest.</summary>
-internal readonly record struct FileIdentity(ushort Mode, ulong Inode, ulong Device)
-{
-    private const int TypeMask = 0xF000;
-    private const int TypeSocket = 0xC000;
-
-    /// <summary>True for a socket.</summary>
-    public bool IsSocket => (Mode & TypeMask) == TypeSocket;
-}
 
 internal static partial class Posix
 {
@@ -24,14 +12,6 @@ internal static partial class Posix
     public const int SetLock = 6;
     public const int GetLock = 5;
     public const int DuplicateCloseOnExec = 1030;
-
-    private const int CurrentDirectory = -100;
-    private const int DoNotFollow = 0x100;
-    private const uint BasicStatistics = 0x7ff;
-    private const int StatusBytes = 256;
-    private const int ModeAt = 0x1c;
-    private const int InodeAt = 0x20;
-    private const int DeviceAt = 0x88;
 
     /// <summary>SIGHUP.</summary>
     public const int HangUp = 1;
@@ -74,31 +54,11 @@ internal static partial class Posix
 
     [LibraryImport(
         "libc",
-        EntryPoint = "unlink",
-        SetLastError = true,
-        StringMarshalling = StringMarshalling.Utf8
-    )]
-    public static partial int Unlink(string path);
-
-    [LibraryImport(
-        "libc",
         EntryPoint = "open",
         SetLastError = true,
         StringMarshalling = StringMarshalling.Utf8
     )]
     public static partial int Open(string path, int flags, int mode);
-
-    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
-    public static partial int Socket(int family, int type, int protocol);
-
-    [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
-    public static partial int Bind(int socket, ref byte address, int addressBytes);
-
-    [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
-    public static partial int Connect(int socket, ref byte address, int addressBytes);
-
-    [LibraryImport("libc", EntryPoint = "listen", SetLastError = true)]
-    public static partial int Listen(int socket, int backlog);
 
     [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
     public static partial int SocketOption(
@@ -119,35 +79,6 @@ internal static partial class Posix
         string?[] arguments,
         string?[] environment
     );
-
-    [LibraryImport(
-        "libc",
-        EntryPoint = "statx",
-        SetLastError = true,
-        StringMarshalling = StringMarshalling.Utf8
-    )]
-    private static partial int Status(
-        int directory,
-        string path,
-        int flags,
-        uint mask,
-        ref byte buffer
-    );
-
-    /// <summary>What lies at a path, or null when nothing does. Links are not followed.</summary>
-    public static FileIdentity? Identify(string path)
-    {
-        byte[] buffer = new byte[StatusBytes];
-        if (Status(CurrentDirectory, path, DoNotFollow, BasicStatistics, ref buffer[0]) != 0)
-        {
-            return null;
-        }
-        return new FileIdentity(
-            BinaryPrimitives.ReadUInt16LittleEndian(buffer.AsSpan(ModeAt)),
-            BinaryPrimitives.ReadUInt64LittleEndian(buffer.AsSpan(InodeAt)),
-            BinaryPrimitives.ReadUInt64LittleEndian(buffer.AsSpan(DeviceAt))
-        );
-    }
 
     /// <summary>The C library's text for the last error.</summary>
     public static string LastErrorText() => ErrorText(Marshal.GetLastPInvokeError());

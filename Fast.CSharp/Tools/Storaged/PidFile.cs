@@ -17,16 +17,14 @@ internal sealed class PidFile
     private const int TryAgain = 11;
     private const int OwnerOnly = 0x180;
 
-    private readonly string _path;
-    private readonly FileIdentity? _identity;
+    private readonly FileName? _name;
 
     // Closing any descriptor of the file would let go of the lock, so this one stays open.
     private readonly SafeFileHandle _file;
 
     private PidFile(string path, SafeFileHandle file)
     {
-        _path = path;
-        _identity = Posix.Identify(path);
+        _name = FileName.Of(path);
         _file = file;
     }
 
@@ -81,16 +79,13 @@ internal sealed class PidFile
     /// <summary>Removes the file unless somebody has put another one there.</summary>
     public void Remove()
     {
-        if (Posix.Identify(_path) == _identity)
-        {
-            Posix.Unlink(_path);
-        }
+        _name?.Remove();
         GC.KeepAlive(_file);
     }
 
     private static bool IsStillAt(SafeFileHandle file, string path) =>
         Libc.TryStatus(file, out FileStatus status) == HostErrno.None
-        && Posix.Identify(path)?.Inode == status.Inode;
+        && FileName.Of(path)?.Identity == status.Identity;
 
     private static void WriteNumber(SafeFileHandle file, string path)
     {
@@ -101,7 +96,7 @@ internal sealed class PidFile
             || Libc.Write(file, ref text[0], text.Length, 0) != text.Length
         )
         {
-            Posix.Unlink(path);
+            _ = Libc.Unlink(path);
             throw Failed("Failed to write pid file");
         }
     }

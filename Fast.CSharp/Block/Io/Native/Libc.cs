@@ -25,7 +25,11 @@ internal readonly record struct FileStatus(
     long SizeBytes,
     uint DeviceMajor,
     uint DeviceMinor
-);
+)
+{
+    /// <summary>Which file it is, whatever its name.</summary>
+    internal FileIdentity Identity => new(((ulong)DeviceMajor << 32) | DeviceMinor, Inode);
+}
 
 internal static partial class Libc
 {
@@ -56,9 +60,12 @@ internal static partial class Libc
     internal const int TypeRegular = 0x8000;
     internal const int TypeBlockDevice = 0x6000;
     internal const int TypeDirectory = 0x4000;
+    internal const int TypeSocket = 0xC000;
 
     private const int StatusBufferBytes = 256;
     private const int EmptyPath = 0x1000;
+    private const int NoFollow = 0x100;
+    private const int CurrentDirectory = -100;
     private const uint BasicStatistics = 0x7ff;
 
     [LibraryImport(
@@ -117,6 +124,28 @@ internal static partial class Libc
         ref byte buffer
     );
 
+    [LibraryImport(
+        "libc",
+        EntryPoint = "statx",
+        SetLastError = true,
+        StringMarshalling = StringMarshalling.Utf8
+    )]
+    private static partial int Status(
+        int directory,
+        string path,
+        int flags,
+        uint mask,
+        ref byte buffer
+    );
+
+    [LibraryImport(
+        "libc",
+        EntryPoint = "unlink",
+        SetLastError = true,
+        StringMarshalling = StringMarshalling.Utf8
+    )]
+    internal static partial int Unlink(string path);
+
     /// <summary>
     /// Asks for the open file's kind, identity and size; statx has one layout on every machine.
     /// </summary>
@@ -131,6 +160,25 @@ internal static partial class Libc
             BasicStatistics,
             ref MemoryMarshal.GetReference(buffer)
         );
+        return Take(result, buffer, out status);
+    }
+
+    /// <summary>The same of what stands under a path now, or of what it leads to.</summary>
+    internal static HostErrno TryStatus(string path, bool followsLink, out FileStatus status)
+    {
+        Span<byte> buffer = stackalloc byte[StatusBufferBytes];
+        int result = Status(
+            CurrentDirectory,
+            path,
+            followsLink ? 0 : NoFollow,
+            BasicStatistics,
+            ref MemoryMarshal.GetReference(buffer)
+        );
+        return Take(result, buffer, out status);
+    }
+
+    private static HostErrno Take(int result, ReadOnlySpan<byte> buffer, out FileStatus status)
+    {
         if (result != 0)
         {
             status = default;
