@@ -6,21 +6,63 @@ module Graph {
   import opened Permission
   import opened ChildPermissions
 
-  datatype Parent = Node(node: nat) | Backend(backend: nat)
+  datatype Parent = Node(node: nat) | Root(backend: nat)
 
   // One link from a parent to a child node (BLK-PERM-002).
   datatype Edge = Edge(parent: Parent, child: nat, name: string, role: Role, pair: Pair)
 
-  // A node of the graph. The lists hold ids of edges, newest first (BLK-GRAPH-006).
+  // A file node's hold on its file, once it is opened: the path as given, the inode and the modes
+  // of its descriptors, and the pair that its lock bytes say (BLK-FILE-001, BLK-FILE-010).
+  datatype FileHold = NotOpened | FileHold(
+                        path: string,
+                        inode: nat,
+                        readOnlyFd: bool,
+                        writableFd: bool,
+                        locking: bool,
+                        locked: Pair)
+
+  // A node of the graph. The lists hold ids of edges, newest first (BLK-GRAPH-006). inheritsFrom
+  // is the node it was opened inline for, or -1 (BLK-GRAPH-005).
   datatype GraphNode = GraphNode(
     name: string,
     settings: Settings,
     writable: bool,
+    autoReadOnly: bool,
     forceShare: bool,
+    implicit: bool,
+    monitorOwned: bool,
+    isOpening: bool,
+    inheritsFrom: int,
+    file: FileHold,
     children: seq<nat>,
     parents: seq<nat>)
 
-  datatype State = State(nodes: map<nat, GraphNode>, edges: map<nat, Edge>)
+  // A user of a node, by its root edge (BLK-PERM-050).
+  datatype Backend = Backend(root: nat)
+
+  // Nodes, edges and backends by id, and the next ids.
+  datatype State = State(
+    nodes: map<nat, GraphNode>,
+    edges: map<nat, Edge>,
+    backends: map<nat, Backend>,
+    nextNode: nat,
+    nextEdge: nat,
+    nextBackend: nat)
+
+  // A block layer without nodes.
+  const Empty := State(map[], map[], map[], 0, 0, 0)
+
+  // The counters are above every id (BLK-GRAPH-003).
+  predicate Counted(state: State) {
+    && (forall n | n in state.nodes :: n < state.nextNode)
+    && (forall e | e in state.edges :: e < state.nextEdge)
+    && (forall b | b in state.backends :: b < state.nextBackend)
+  }
+
+  // The same backends and counters.
+  predicate SameRest(a: State, b: State) {
+    a.(nodes := b.nodes, edges := b.edges) == b
+  }
 
   predicate NoDuplicates(ids: seq<nat>) {
     forall i, j | 0 <= i < j < |ids| :: ids[i] != ids[j]
