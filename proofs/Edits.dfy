@@ -48,15 +48,18 @@ module Edits {
     linked
   }
 
-  function LinkedNodes(state: State, id: nat, edge: Edge): map<nat, GraphNode>
+  function {:isolate_assertions} LinkedNodes(state: State, id: nat, edge: Edge): map<nat, GraphNode>
     requires MayLink(state, id, edge)
     ensures LinkedNodes(state, id, edge).Keys == state.nodes.Keys
     ensures forall n | n in state.nodes ::
+              LinkedNodes(state, id, edge)[n].parents
+              == (if n == edge.child then [id] else []) + state.nodes[n].parents
+    ensures forall n | n in state.nodes ::
+              LinkedNodes(state, id, edge)[n].children
+              == (if edge.parent == Node(n) then [id] else []) + state.nodes[n].children
+    ensures forall n | n in state.nodes ::
               var node := LinkedNodes(state, id, edge)[n];
-              && node == state.nodes[n].(parents := node.parents, children := node.children)
-              && node.parents == (if n == edge.child then [id] else []) + state.nodes[n].parents
-              && node.children
-                 == (if edge.parent == Node(n) then [id] else []) + state.nodes[n].children
+              node == state.nodes[n].(parents := node.parents, children := node.children)
   {
     var child := state.nodes[edge.child];
     var nodes := state.nodes[edge.child := child.(parents := [id] + child.parents)];
@@ -66,7 +69,7 @@ module Edits {
     else nodes
   }
 
-  lemma LinkIsWellFormed(state: State, id: nat, edge: Edge, linked: State)
+  lemma {:isolate_assertions} LinkIsWellFormed(state: State, id: nat, edge: Edge, linked: State)
     requires WellFormed(state) && MayLink(state, id, edge)
     requires linked.nodes == LinkedNodes(state, id, edge)
     requires linked.edges == state.edges[id := edge]
@@ -118,18 +121,20 @@ module Edits {
     rest
   }
 
-  function UnlinkedNodes(state: State, id: nat): map<nat, GraphNode>
+  function {:isolate_assertions} UnlinkedNodes(state: State, id: nat): map<nat, GraphNode>
     requires WellFormed(state) && id in state.edges
     ensures UnlinkedNodes(state, id).Keys == state.nodes.Keys
     ensures forall n | n in state.nodes ::
+              UnlinkedNodes(state, id)[n].parents
+              == if n == state.edges[id].child then Without(state.nodes[n].parents, id)
+              else state.nodes[n].parents
+    ensures forall n | n in state.nodes ::
+              UnlinkedNodes(state, id)[n].children
+              == if state.edges[id].parent == Node(n) then Without(state.nodes[n].children, id)
+              else state.nodes[n].children
+    ensures forall n | n in state.nodes ::
               var node := UnlinkedNodes(state, id)[n];
-              && node == state.nodes[n].(parents := node.parents, children := node.children)
-              && node.parents
-                 == (if n == state.edges[id].child then Without(state.nodes[n].parents, id)
-                     else state.nodes[n].parents)
-              && node.children
-                 == (if state.edges[id].parent == Node(n)
-                     then Without(state.nodes[n].children, id) else state.nodes[n].children)
+              node == state.nodes[n].(parents := node.parents, children := node.children)
   {
     var edge := state.edges[id];
     var child := state.nodes[edge.child];

@@ -30,7 +30,7 @@ module Transaction {
 
   // Links a child with the provisional pair of the rule; the caller has looked for cycles and
   // refreshes (BLK-PERM-040).
-  function AttachWithoutRefresh(
+  function {:isolate_assertions} AttachWithoutRefresh(
     state: State, parent: nat, child: nat, name: string, role: Role
   ): State
     requires WellFormed(state) && parent in state.nodes && child in state.nodes
@@ -241,7 +241,9 @@ module Transaction {
   }
 
   // Detaches and forgets a backend (BLK-PERM-050).
-  function RemoveBackend(policy: Policy, world: World, state: State, backend: nat): State
+  function {:isolate_assertions} RemoveBackend(
+    policy: Policy, world: World, state: State, backend: nat
+  ): State
     requires WellFormed(state)
     requires backend in state.backends && state.backends[backend].root in state.edges
     ensures WellFormed(RemoveBackend(policy, world, state, backend))
@@ -315,7 +317,7 @@ module Transaction {
 
   // The append of blockdev-snapshot, before its refresh: the new edge, and the node's other users
   // moved to the overlay (BLK-GRAPH-022).
-  function Appended(state: State, node: nat, overlay: nat): (State, seq<nat>)
+  function {:isolate_assertions} Appended(state: State, node: nat, overlay: nat): (State, seq<nat>)
     requires WellFormed(state) && node in state.nodes && overlay in state.nodes
     requires state.nextEdge !in state.edges
     ensures var (appended, roots) := Appended(state, node, overlay);
