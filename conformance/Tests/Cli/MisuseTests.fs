@@ -37,7 +37,8 @@ let private commandLines = [
     [ "run"; "--lane"; "qemu"; "--sut"; "files" ], "the lane qemu checks QMP servers, not files"
     [ "run"; "--sut"; "nope" ], "there is no system 'nope'"
     [ "run"; "--sut"; "exec:" ], "there is no system 'exec:'"
-    [ "run"; "--sut"; "unix:nowhere.sock" ], "--sut unix:nowhere.sock: cannot be connected to"
+    [ "run"; "--sut"; "unix:nowhere.sock" ],
+    "--sut unix:nowhere.sock: cannot be connected to: No such file or directory"
     [ "replay"; "--sut"; "exec:no-such-program"; "a.script" ],
     "--sut exec:no-such-program: ended with"
     [ "replay"; "" ], "a path is not empty"

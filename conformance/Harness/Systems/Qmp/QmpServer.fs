@@ -327,7 +327,14 @@ type QmpServer private (proc: Process option, directory: string, pidFile: string
         try
             converse (connect path)
         with :? SocketException as error ->
-            raise (QmpFault $"cannot be connected to: {error.Message}")
+            let reason =
+                // the runtime's word for a path that leads nowhere
+                if error.SocketErrorCode = SocketError.AddressNotAvailable then
+                    "No such file or directory"
+                else
+                    error.Message
+
+            raise (QmpFault $"cannot be connected to: {reason}")
 
         processId <- this.Peer |> Option.map _.ProcessId
 
