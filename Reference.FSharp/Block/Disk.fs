@@ -107,8 +107,8 @@ module Disk =
             match inode.Format with
             | Format.Raw -> known inode.Content
             | _ -> answer world (Ok ValueNone)
-        | Settings.Nbd(path, export) ->
-            match world.Remotes.TryGetValue(struct (path, export)) with
+        | Settings.Nbd(server, export) ->
+            match world.Remotes.TryGetValue(struct (server, export)) with
             | true, remote -> known remote.Content
             | _ -> answer world (Error ioError)
         | Settings.Raw(start, _) ->
@@ -294,8 +294,8 @@ module Disk =
         | _ when length = 0L -> answer world (Ok())
         | Settings.NullCo _ -> answer world (Ok())
         | Settings.File hold -> answer (writeFile world hold.Inode offset length value) (Ok())
-        | Settings.Nbd(path, export) ->
-            let key = struct (path, export)
+        | Settings.Nbd(server, export) ->
+            let key = struct (server, export)
 
             match world.Remotes.TryGetValue key with
             | true, remote ->

@@ -72,7 +72,7 @@ type Settings =
     | Throttle of group: string
     | CopyOnRead
     | Blkdebug of take: Perm * unshare: Perm
-    | Nbd of path: string * export: string
+    | Nbd of server: ServerAddress * export: string
     | Quorum of threshold: int * rewrites: bool * fifo: bool
 
 /// Options under flat names (`cache.direct`, `take-child-perms.0`), children left out.

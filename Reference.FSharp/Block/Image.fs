@@ -65,8 +65,8 @@ module Image =
         match node.Settings with
         | Settings.File hold -> hostLength context.World.Inodes[hold.Inode]
         | Settings.NullCo size -> ValueSome(upwards size)
-        | Settings.Nbd(path, export) ->
-            match context.World.Remotes.TryGetValue(struct (path, export)) with
+        | Settings.Nbd(server, export) ->
+            match context.World.Remotes.TryGetValue(struct (server, export)) with
             | true, remote -> ValueSome(upwards remote.SizeBytes)
             | _ -> ValueNone
         | Settings.Qcow2 image when image.Inode >= 0 ->
@@ -137,8 +137,8 @@ module Image =
             | Format.Raw -> ofContent context.World.Inodes[hold.Inode].Content
             | Format.Directory -> Seen.NoImage
         | Settings.NullCo _ -> Seen.NoImage
-        | Settings.Nbd(path, export) ->
-            match context.World.Remotes.TryGetValue(struct (path, export)) with
+        | Settings.Nbd(server, export) ->
+            match context.World.Remotes.TryGetValue(struct (server, export)) with
             | true, remote -> ofContent remote.Content
             | _ -> Seen.NoImage
         | Settings.Qcow2 hold -> seenThrough context state node hold

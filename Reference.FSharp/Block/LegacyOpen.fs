@@ -57,13 +57,19 @@ module LegacyOpen =
 
     /// Asks the server, which decides whether the node may be written (BLK-RO-020).
     let private openNbd context (node: Node) (options: Map<string, Value>) =
-        let path = LegacyOptions.text "server.path" options |> Option.defaultValue ""
+        let text name = LegacyOptions.text name options |> Option.defaultValue ""
+
+        let server, reason =
+            match LegacyOptions.text "server.host" options with
+            | Some host -> ServerAddress.Inet(host, text "server.port"), "Connection refused"
+            | None -> ServerAddress.Unix(text "server.path"), "No such file or directory"
+
         let export = LegacyOptions.text "export" options |> Option.defaultValue ""
-        let node = { node with Settings = Settings.Nbd(path, export) }
+        let node = { node with Settings = Settings.Nbd(server, export) }
         let refuse rule text = refuse context rule node.Name text
 
-        match context.Common.World.Remotes.TryFind(struct (path, export)) with
-        | None -> refuse (Rule.opening 15) "Failed to connect socket: No such file or directory"
+        match context.Common.World.Remotes.TryFind(struct (server, export)) with
+        | None -> refuse (Rule.opening 15) $"Failed to connect socket: {reason}"
         | Some remote when not remote.ReadOnly || not node.Writable -> Ok node
         | Some _ when context.Common.Profile.AutoReadOnly = AutoReadOnly.Parsed ->
             refuse (Rule.ro 20) "request for write access conflicts with read-only export"

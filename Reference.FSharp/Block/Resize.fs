@@ -120,8 +120,8 @@ module Resize =
             match node.Settings with
             | Settings.NullCo _
             | Settings.Quorum _ -> refuse "Image format driver does not support resize"
-            | Settings.Nbd(path, export) ->
-                match context.World.Remotes.TryGetValue(struct (path, export)) with
+            | Settings.Nbd(server, export) ->
+                match context.World.Remotes.TryGetValue(struct (server, export)) with
                 | true, remote when size <= remote.SizeBytes -> Ok context.World
                 | _ -> refuse "Cannot grow NBD nodes"
             | Settings.Raw(_, ValueSome _) -> refuse "Cannot resize fixed-size raw disks"

@@ -32,11 +32,15 @@ module Schema =
         | ABool
         | AnInt
         | AWord of string list
+        /// A number that 16 bits hold without a sign.
+        | AnInt16
         | ARef
         | ARefOrNull
         | Refs
         | Words of string list
         | Group of (string * Kind * bool) list
+        /// An object with one member, a word, that says which others there are.
+        | Choice of tag: string * (string * (string * Kind * bool) list) list
 
     /// Where a member stands: names are put together only when a refusal needs them.
     type private Place =
@@ -57,6 +61,24 @@ module Schema =
         "auto-read-only", ABool, false
         "force-share", ABool, false
         "detect-zeroes", AWord [ "off"; "on"; "unmap" ], false
+    ]
+
+    /// The address of a server, by its type.
+    let private addresses = [
+        "inet",
+        [
+            "host", AString, true
+            "port", AString, true
+            "numeric", ABool, false
+            "to", AnInt16, false
+            "ipv4", ABool, false
+            "ipv6", ABool, false
+            "keep-alive", ABool, false
+            "mptcp", ABool, false
+        ]
+        "unix", [ "path", AString, true; "abstract", ABool, false; "tight", ABool, false ]
+        "vsock", [ "cid", AString, true; "port", AString, true ]
+        "fd", [ "str", AString, true ]
     ]
 
     /// Members of one driver (BLK-OPEN-020).
@@ -82,10 +104,7 @@ module Schema =
             "take-child-perms", Words permWords, false
             "unshare-child-perms", Words permWords, false
           ]
-        | Driver.Nbd -> [
-            "server", Group [ "type", AWord [ "unix" ], true; "path", AString, true ], true
-            "export", AString, false
-          ]
+        | Driver.Nbd -> [ "server", Choice("type", addresses), true; "export", AString, false ]
         | Driver.Quorum -> [
             "children", Refs, true
             "vote-threshold", AnInt, true
@@ -186,6 +205,11 @@ module Schema =
                 Ok(own flat value taken)
             else
                 badWord place word
+        | AnInt16, Value.Int number ->
+            if number >= 0L && number <= 65535L then
+                Ok(own flat value taken)
+            else
+                bad ("Parameter '" + lastName place + "' expects uint16_t")
         | (ARef | ARefOrNull), Value.Str name -> Ok(child flat (ChildSpec.Reference name) taken)
         | (ARef | ARefOrNull), Value.Dict members ->
             match takeSpec (level + 1) place members with
@@ -194,17 +218,32 @@ module Schema =
         | ARefOrNull, Value.Null -> Ok(child flat ChildSpec.Nothing taken)
         | Refs, Value.List items -> takeRefs level place flat 0 items taken
         | Words kinds, _ -> words kinds place flat value taken
-        | Group fields, Value.Dict members ->
-            match takeMembers level place flat fields members taken with
-            | Ok taken -> Result.map (fun () -> taken) (unexpected fields place members)
-            | Error text -> Error text
+        | Group fields, Value.Dict members -> takeObject level place flat fields members taken
+        | Choice(tag, cases), Value.Dict members ->
+            let fields = [ tag, AWord(List.map fst cases), true ]
+
+            let chosen =
+                match Value.find tag members with
+                | ValueSome(Value.Str word) -> List.tryFind (fun (case, _) -> case = word) cases
+                | _ -> None
+
+            // without one of its words the word itself is refused
+            let more = chosen |> Option.map snd |> Option.defaultValue []
+            takeObject level place flat (fields @ more) members taken
         | (AString | AWord _), _ -> wrongType place "string"
         | ABool, _ -> wrongType place "boolean"
         | AnInt, _ -> wrongType place "integer"
+        // QEMU reads 64 bits first
+        | AnInt16, _ -> bad ("Parameter '" + nameOf place + "' expects uint64")
         | ARef, _ -> wrongRef place "BlockdevRef"
         | ARefOrNull, _ -> wrongRef place "BlockdevRefOrNull"
         | Refs, _ -> wrongType place "array"
-        | Group _, _ -> wrongType place "object"
+        | (Group _ | Choice _), _ -> wrongType place "object"
+
+    and private takeObject level place flat fields members taken =
+        match takeMembers level place flat fields members taken with
+        | Ok taken -> Result.map (fun () -> taken) (unexpected fields place members)
+        | Error text -> Error text
 
     and private takeRefs level place flat i items taken =
         match items with

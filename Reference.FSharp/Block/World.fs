@@ -63,6 +63,14 @@ type Inode = {
 /// An export of an NBD server somewhere.
 type RemoteExport = { SizeBytes: int64; ReadOnly: bool; Content: Content }
 
+/// Where an NBD server listens (BLK-OPEN-015).
+[<RequireQualifiedAccess>]
+type ServerAddress =
+    /// A UNIX socket.
+    | Unix of path: string
+    /// A TCP port.
+    | Inet of host: string * port: string
+
 /// Kinds of objects that block nodes and their users refer to (BLK-OBJ-001).
 [<RequireQualifiedAccess>]
 type ObjectKind =
@@ -76,8 +84,8 @@ type World = {
     Paths: Map<string, int>
     /// Every file, also those that lost their name: none is ever forgotten.
     Inodes: Map<int, Inode>
-    /// Exports by server path (unix socket) and export name.
-    Remotes: Map<struct (string * string), RemoteExport>
+    /// Exports by server and export name.
+    Remotes: Map<struct (ServerAddress * string), RemoteExport>
     /// Objects by id (BLK-OBJ-001).
     Objects: Map<string, ObjectKind>
 }

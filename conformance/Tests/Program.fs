@@ -50,6 +50,7 @@ let clean = [
         Nbd.CommandTests.tests
         Nbd.ProgramTests.tests
         Nbd.RemoteTests.tests
+        Nbd.TcpTests.tests
     ]
     Mutants.MutantTests.tests
     testList "proofs" [ Proofs.ProveTests.tests ]

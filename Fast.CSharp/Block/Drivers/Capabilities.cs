@@ -126,7 +126,22 @@ public interface IRemoteExportConnector
 /// <summary>
 /// Where a remote export is: exactly one of path or host is set; the export name may be empty.
 /// </summary>
-public sealed record RemoteExportAddress(string? Path, string? Host, string? Port, string Export);
+public sealed record RemoteExportAddress(string? Path, string? Host, string? Port, string Export)
+{
+    /// <summary>False when the host's addresses of that family are left out.</summary>
+    public bool UsesIPv4 { get; init; } = true;
+
+    /// <summary>
+    /// The same; a host that has none but IPv4 addresses is then reached through IPv6 ones.
+    /// </summary>
+    public bool UsesIPv6 { get; init; } = true;
+
+    /// <summary>True when the host is asked to notice a peer that is gone.</summary>
+    public bool KeepsAlive { get; init; }
+
+    /// <summary>The server in texts: its path, or host and port.</summary>
+    public string Server => Path ?? $"{Host}:{Port}";
+}
 
 /// <summary>
 /// A connection to a remote export. It implements the capability interfaces it has; the nbd driver

@@ -16,25 +16,25 @@ public sealed partial class NbdDriver : BlockDriver
 
     internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
     {
-        string path = Node.Effective.Find(OptionSchema.ServerPath)!.AsString;
-        string name = Node.Effective.Find(OptionSchema.Export)?.AsString ?? "";
+        BlockError? error = NbdAddress.Of(Node, out RemoteExportAddress? address);
+        if (error is not null)
+        {
+            return error;
+        }
         IRemoteExportConnector? connector = Node.Graph.Options.RemoteExports;
         if (connector is null)
         {
             return new BlockError(
                 BlockErrorKind.Host,
-                $"Failed to connect to '{path}': {HostErrnoText.Of(HostErrno.NoEntry)}"
+                $"Failed to connect to '{address!.Server}': {HostErrnoText.Of(HostErrno.NoEntry)}"
             )
             {
                 Errno = HostErrno.NoEntry,
-                Path = path,
+                Path = address.Path,
                 NodeName = Node.Name,
             };
         }
-        BlockError? error = connector.Connect(
-            new RemoteExportAddress(path, null, null, name),
-            out RemoteExport? remote
-        );
+        error = connector.Connect(address!, out RemoteExport? remote);
         Remote = remote;
         if (error is not null || !Node.Writable || !remote!.IsReadOnly)
         {

@@ -9,8 +9,8 @@ namespace Ashlar.Block;
 /// <summary>Servers in memory, each with exports by name. One thread at a time.</summary>
 public sealed class MemoryRemoteExports : IRemoteExportConnector
 {
-    private readonly Dictionary<RemoteExportAddress, Entry> _exports = [];
-    private readonly HashSet<string> _servers = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string? Path, string Server, string Export), Entry> _exports = [];
+    private readonly HashSet<(string? Path, string Server)> _servers = [];
 
     /// <summary>
     /// Makes an export, which is part of what <see cref="Reset"/> comes back to, and the server
@@ -19,8 +19,8 @@ public sealed class MemoryRemoteExports : IRemoteExportConnector
     public MemoryInode Add(RemoteExportAddress address, MemoryContent content, bool isReadOnly)
     {
         MemoryInode inode = new((ulong)_exports.Count + 1, content, 0);
-        _exports.Add(address, new Entry(inode, isReadOnly));
-        _servers.Add(ServerOf(address));
+        _exports.Add((address.Path, address.Server, address.Export), new Entry(inode, isReadOnly));
+        _servers.Add((address.Path, address.Server));
         return inode;
     }
 
@@ -28,14 +28,17 @@ public sealed class MemoryRemoteExports : IRemoteExportConnector
     public BlockError? Connect(RemoteExportAddress address, out RemoteExport? export)
     {
         export = null;
-        if (!_servers.Contains(ServerOf(address)))
+        if (!_servers.Contains((address.Path, address.Server)))
         {
-            string text = address.Path is null
-                ? $"Failed to connect to '{address.Host}:{address.Port}': Connection refused"
-                : $"Failed to connect to '{address.Path}': No such file or directory";
-            return new BlockError(BlockErrorKind.Host, text);
+            string reason = address.Path is null
+                ? "Connection refused"
+                : "No such file or directory";
+            return new BlockError(
+                BlockErrorKind.Host,
+                $"Failed to connect to '{address.Server}': {reason}"
+            );
         }
-        if (!_exports.TryGetValue(address, out Entry? entry))
+        if (!_exports.TryGetValue((address.Path, address.Server, address.Export), out Entry? entry))
         {
             return new BlockError(BlockErrorKind.NotFound, "Requested export not available");
         }
@@ -51,9 +54,6 @@ public sealed class MemoryRemoteExports : IRemoteExportConnector
             entry.Inode.Reset();
         }
     }
-
-    private static string ServerOf(RemoteExportAddress address) =>
-        address.Path ?? $"{address.Host}:{address.Port}";
 
     private sealed record Entry(MemoryInode Inode, bool IsReadOnly);
 }

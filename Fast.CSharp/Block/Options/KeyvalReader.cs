@@ -126,7 +126,7 @@ internal sealed class KeyvalReader
                 return value.Kind == OptionKind.Boolean
                     ? value
                     : WrongType(PathTo(null), "boolean");
-            case OptionType.Integer or OptionType.Natural32 when _isTyped:
+            case OptionType.Integer or OptionType.Natural16 or OptionType.Natural32 when _isTyped:
                 return value.Kind == OptionKind.Integer
                     ? InRange(row, value)
                     : WrongType(PathTo(null), "integer");
@@ -154,6 +154,7 @@ internal sealed class KeyvalReader
                     _ => Refuse($"Parameter '{PathTo(null)}' expects 'on' or 'off'"),
                 };
             case OptionType.Integer:
+            case OptionType.Natural16:
             case OptionType.Natural32:
                 return ReadNumber(row, text);
             case OptionType.Word:
@@ -175,9 +176,16 @@ internal sealed class KeyvalReader
     }
 
     private OptionValue? InRange(OptionRow row, OptionValue value) =>
-        row.Type == OptionType.Natural32 && value.AsInteger is < 0 or > uint.MaxValue
-            ? Refuse($"Parameter '{PathTo(null)}' expects uint32_t")
-            : value;
+        (row.Type, value.AsInteger) switch
+        {
+            (OptionType.Natural16, < 0 or > ushort.MaxValue) => Refuse(
+                $"Parameter '{row.Name}' expects uint16_t"
+            ),
+            (OptionType.Natural32, < 0 or > uint.MaxValue) => Refuse(
+                $"Parameter '{row.Name}' expects uint32_t"
+            ),
+            _ => value,
+        };
 
     /// <summary>
     /// Reads a whole text as C does with base 0: spaces, a sign, then a decimal, octal (0...) or

@@ -60,7 +60,7 @@ internal sealed class OptionParser
         bool isFine =
             ParseCommon(dictionary, ref options)
             && ParseRows(options.Driver!.Rows, dictionary)
-            && RefuseUnexpected(dictionary, options.Driver.Rows, isNode: true);
+            && RefuseUnexpected(dictionary, OptionSchema.NodeRows, options.Driver.Rows);
         if (!isFine)
         {
             return null;
@@ -202,6 +202,8 @@ internal sealed class OptionParser
                 return Keep(row, value, OptionKind.Boolean, "boolean");
             case OptionType.Integer:
                 return Keep(row, value, OptionKind.Integer, "integer");
+            case OptionType.Natural16:
+                return ParseNatural16(row, value);
             case OptionType.String:
                 return Keep(row, value, OptionKind.String, "string");
             case OptionType.Word:
@@ -219,6 +221,23 @@ internal sealed class OptionParser
             default:
                 return ParseReference(row.Name, row.Name, row.Name, row.Type, value);
         }
+    }
+
+    // QEMU names the type it reads first, and the one it keeps after that.
+    private bool ParseNatural16(OptionRow row, OptionValue value)
+    {
+        if (value.Kind != OptionKind.Integer)
+        {
+            _error = Invalid($"Parameter '{PathTo(row.Name)}' expects uint64");
+            return false;
+        }
+        if (value.AsInteger is < 0 or > ushort.MaxValue)
+        {
+            _error = Invalid($"Parameter '{row.Name}' expects uint16_t");
+            return false;
+        }
+        _own.Add(new OptionEntry(row.FlatName, value));
+        return true;
     }
 
     private bool Keep(OptionRow row, OptionValue value, OptionKind kind, string type)
@@ -265,7 +284,16 @@ internal sealed class OptionParser
             return Mistyped(row.Name, "object");
         }
         _path.Add(row.Name);
-        if (!ParseRows(row.Rows, value) || !RefuseUnexpected(value, row.Rows, isNode: false))
+        KeyvalForm form = row.Form ?? new KeyvalForm(row.Rows);
+        if (!ParseRows(form.Rows, value))
+        {
+            return false;
+        }
+        // The selector is one of its words by now.
+        OptionRow[] chosen = form.Selector is { } selector
+            ? form.Choose(value.Find(selector)!.AsString)!
+            : [];
+        if (!ParseRows(chosen, value) || !RefuseUnexpected(value, form.Rows, chosen))
         {
             return false;
         }
@@ -365,12 +393,12 @@ internal sealed class OptionParser
         return index >= 0 || NoSuchWord(name, value.AsString);
     }
 
-    private bool RefuseUnexpected(OptionValue dictionary, OptionRow[] rows, bool isNode)
+    private bool RefuseUnexpected(OptionValue dictionary, OptionRow[] rows, OptionRow[] more)
     {
         for (int index = 0; index < dictionary.Count; index++)
         {
             string key = dictionary.KeyAt(index);
-            if (!(isNode && IsCommon(key)) && !IsRow(rows, key))
+            if (!IsRow(rows, key) && !IsRow(more, key))
             {
                 return Unexpected(key);
             }
@@ -389,17 +417,6 @@ internal sealed class OptionParser
         }
         return false;
     }
-
-    private static bool IsCommon(string key) =>
-        key
-            is "driver"
-                or "node-name"
-                or "discard"
-                or "cache"
-                or "read-only"
-                or "auto-read-only"
-                or "force-share"
-                or "detect-zeroes";
 
     private bool Missing(string name)
     {

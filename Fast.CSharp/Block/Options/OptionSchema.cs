@@ -8,6 +8,9 @@ internal enum OptionType : byte
     Boolean,
     Integer,
 
+    /// <summary>A number that 16 bits hold without a sign.</summary>
+    Natural16,
+
     /// <summary>A number that 32 bits hold; no driver has one.</summary>
     Natural32,
     String,
@@ -48,7 +51,7 @@ internal sealed class OptionRow(string name, OptionType type, bool isNeeded = fa
     /// <summary>The rows of Object.</summary>
     public OptionRow[] Rows { get; init; } = [];
 
-    /// <summary>The form of an Object that has a selector; no driver has one.</summary>
+    /// <summary>The form of an Object that has a selector.</summary>
     public KeyvalForm? Form { get; init; }
 
     /// <summary>The name with what leads to it within the node's options.</summary>
@@ -74,7 +77,6 @@ internal static class OptionSchema
     public const string Image = "image";
     public const string TakeChildPerms = "take-child-perms";
     public const string UnshareChildPerms = "unshare-child-perms";
-    public const string ServerPath = "server.path";
     public const string Export = "export";
     public const string Children = "children";
     public const string VoteThreshold = "vote-threshold";
@@ -161,15 +163,7 @@ internal static class OptionSchema
     [
         new("server", OptionType.Object, isNeeded: true)
         {
-            Rows =
-            [
-                new("type", OptionType.Word, isNeeded: true)
-                {
-                    Words = ["unix"],
-                    FlatName = "server.type",
-                },
-                new("path", OptionType.String, isNeeded: true) { FlatName = ServerPath },
-            ],
+            Form = SocketAddressForm.Under("server."),
         },
         new(Export, OptionType.String),
     ];

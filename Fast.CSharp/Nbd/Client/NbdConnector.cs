@@ -31,7 +31,7 @@ public sealed class NbdConnector : IRemoteExportConnector
     {
         export = null;
         bool isUnix = address.Path is not null;
-        string place = address.Path ?? $"{address.Host}:{address.Port}";
+        string place = address.Server;
         if (isUnix && Encoding.UTF8.GetByteCount(place) >= UnixSocket.PathBytes)
         {
             return Refused(HostErrno.NameTooLong, $"UNIX socket path '{place}' is too long");
@@ -43,11 +43,7 @@ public sealed class NbdConnector : IRemoteExportConnector
         }
         else
         {
-            BlockError? error = InetResolver.Resolve(
-                address.Host!,
-                address.Port!,
-                out IPEndPoint[] all
-            );
+            BlockError? error = InetResolver.ToConnect(address, out IPEndPoint[] all);
             if (error is not null)
             {
                 return error;
@@ -117,6 +113,12 @@ public sealed class NbdConnector : IRemoteExportConnector
             if (!isUnix)
             {
                 socket.NoDelay = true;
+                // An IPv4 address may come in the form of an IPv6 one.
+                if (end.AddressFamily == AddressFamily.InterNetworkV6)
+                {
+                    socket.DualMode = true;
+                }
+                KeepAlive(socket, address.KeepsAlive);
             }
             socket.Connect(end);
             link = new NbdLink(socket);
@@ -147,6 +149,9 @@ public sealed class NbdConnector : IRemoteExportConnector
         link.Dispose();
         return HostErrno.None;
     }
+
+    private static void KeepAlive(Socket socket, bool isOn) =>
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, isOn);
 
     // BLK-NBD-024
     private bool IsOwn(string? path, EndPoint end)

@@ -115,7 +115,7 @@ internal sealed class NbdListener : IDisposable
     private static BlockError? OpenInet(NbdListenAddress.Inet address, out NbdListener? listener)
     {
         listener = null;
-        BlockError? error = InetResolver.Resolve(address.Host, address.Port, out IPEndPoint[] all);
+        BlockError? error = InetResolver.ToListen(address.Host, address.Port, out IPEndPoint[] all);
         if (error is not null)
         {
             return error;

@@ -1,4 +1,5 @@
 // From a host's name and a port to addresses, with the texts QEMU has when there are none.
+using System;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -8,8 +9,23 @@ namespace Ashlar.Nbd;
 
 internal static class InetResolver
 {
-    /// <summary>The addresses in the host's order; an empty host means every address.</summary>
-    internal static BlockError? Resolve(string host, string port, out IPEndPoint[] ends)
+    private const string NoSuchName = "Name or service not known";
+
+    /// <summary>Where to listen, in the host's order; an empty host means every address.</summary>
+    internal static BlockError? ToListen(string host, string port, out IPEndPoint[] ends) =>
+        Resolve(host, port, [IPAddress.Any], static all => all, out ends);
+
+    /// <summary>Whom to ask, in the host's order, of the families the address allows.</summary>
+    internal static BlockError? ToConnect(RemoteExportAddress address, out IPEndPoint[] ends) =>
+        Resolve(address.Host!, address.Port!, [], all => Chosen(address, all), out ends);
+
+    private static BlockError? Resolve(
+        string host,
+        string port,
+        IPAddress[] ofNobody,
+        Func<IPAddress[], IPAddress[]> choose,
+        out IPEndPoint[] ends
+    )
     {
         ends = [];
         bool isNumber = ushort.TryParse(
@@ -22,28 +38,42 @@ internal static class InetResolver
         {
             return Unresolved(host, port, "Servname not supported for ai_socktype");
         }
-        IPAddress[] addresses;
-        if (host.Length == 0)
+        IPAddress[] all;
+        try
         {
-            addresses = [IPAddress.Any];
+            all =
+                host.Length == 0 ? ofNobody
+                : IPAddress.TryParse(host, out IPAddress? literal) ? [literal]
+                : Dns.GetHostAddresses(host);
         }
-        else if (IPAddress.TryParse(host, out IPAddress? literal))
+        catch (SocketException)
         {
-            addresses = [literal];
+            return Unresolved(host, port, NoSuchName);
         }
-        else
+        if (all.Length == 0)
         {
-            try
-            {
-                addresses = Dns.GetHostAddresses(host);
-            }
-            catch (SocketException)
-            {
-                return Unresolved(host, port, "Name or service not known");
-            }
+            return Unresolved(host, port, NoSuchName);
         }
-        ends = System.Array.ConvertAll(addresses, address => new IPEndPoint(address, number));
-        return ends.Length == 0 ? Unresolved(host, port, "Name or service not known") : null;
+        ends = Array.ConvertAll(choose(all), address => new IPEndPoint(address, number));
+        return ends.Length == 0
+            ? Unresolved(host, port, "Address family for hostname not supported")
+            : null;
+    }
+
+    // As the C library does it for QEMU: who wants IPv6 and finds none gets IPv4 in its form.
+    private static IPAddress[] Chosen(RemoteExportAddress address, IPAddress[] all)
+    {
+        if (address.UsesIPv4 && address.UsesIPv6)
+        {
+            return all;
+        }
+        AddressFamily family = address.UsesIPv4
+            ? AddressFamily.InterNetwork
+            : AddressFamily.InterNetworkV6;
+        IPAddress[] own = Array.FindAll(all, one => one.AddressFamily == family);
+        return own.Length == 0 && address.UsesIPv6
+            ? Array.ConvertAll(all, one => one.MapToIPv6())
+            : own;
     }
 
     private static BlockError Unresolved(string host, string port, string reason) =>

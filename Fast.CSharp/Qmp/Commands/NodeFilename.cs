@@ -27,20 +27,13 @@ internal static class NodeFilename
         node.DriverName switch
         {
             "file" => node.Effective.Find(OptionSchema.Filename)?.AsString,
-            "nbd" => Nbd(node),
+            "nbd" => NbdAddress.Uri(node.Effective),
             "qcow2" when node.File is not null => Exact(node.File.Child),
             "raw" when node.File is not null && node.Effective.Own.Length == 0 => Exact(
                 node.File.Child
             ),
             _ => null,
         };
-
-    private static string? Nbd(BlockNode node)
-    {
-        string? path = node.Effective.Find(OptionSchema.ServerPath)?.AsString;
-        string export = node.Effective.Find(OptionSchema.Export)?.AsString ?? "";
-        return path is null ? null : $"nbd+unix:///{export}?socket={path}";
-    }
 
     private static string Json(BlockNode node)
     {

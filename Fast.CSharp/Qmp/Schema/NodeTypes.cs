@@ -68,6 +68,24 @@ internal static class NodeTypes
             : options;
     }
 
+    // With a selector the rest of the members are those of its word.
+    private static QmpObject OfForm(string name, KeyvalForm form)
+    {
+        if (form.Selector is not { } selector)
+        {
+            return OfRows(name, form.Rows);
+        }
+        string[] words = System.Array.Find(form.Rows, row => row.Name == selector)!.Words;
+        return new QmpObject(name, OfRows(name, form.Rows).Members)
+        {
+            Tag = selector,
+            Variants = System.Array.ConvertAll(
+                words,
+                word => new QmpVariant(word, OfRows($"{name}-{word}", form.Choose(word)!))
+            ),
+        };
+    }
+
     private static QmpObject OfRows(string name, OptionRow[] rows)
     {
         QmpMember[] members = new QmpMember[rows.Length];
@@ -87,12 +105,13 @@ internal static class NodeTypes
         {
             OptionType.Boolean => CommonTypes.Bool,
             OptionType.Integer => CommonTypes.Int,
+            OptionType.Natural16 => CommonTypes.Uint16,
             OptionType.String => CommonTypes.Str,
             OptionType.Word => new QmpEnum(name, row.Words),
             OptionType.WordList => new QmpArray(new QmpEnum(name, row.Words)),
             OptionType.Reference => Reference,
             OptionType.ReferenceOrNull => ReferenceOrNull,
             OptionType.ReferenceList => new QmpArray(Reference),
-            _ => OfRows(name, row.Rows),
+            _ => OfForm(name, row.Form ?? new KeyvalForm(row.Rows)),
         };
 }

@@ -29,42 +29,9 @@ internal static class Forms
         new("allocation-depth", OptionType.Boolean),
     ]);
 
-    private static readonly KeyvalForm SocketAddress = new([
-        new("type", OptionType.Word, isNeeded: true) { Words = ["inet", "unix", "vsock", "fd"] },
-    ])
-    {
-        Selector = "type",
-        Choose = static type =>
-            type switch
-            {
-                "inet" =>
-                [
-                    new("host", OptionType.String, isNeeded: true),
-                    new("port", OptionType.String, isNeeded: true),
-                    new("numeric", OptionType.Boolean),
-                    new("to", OptionType.Integer),
-                    new("ipv4", OptionType.Boolean),
-                    new("ipv6", OptionType.Boolean),
-                    new("keep-alive", OptionType.Boolean),
-                ],
-                "unix" =>
-                [
-                    new("path", OptionType.String, isNeeded: true),
-                    new("abstract", OptionType.Boolean),
-                    new("tight", OptionType.Boolean),
-                ],
-                "vsock" =>
-                [
-                    new("cid", OptionType.String, isNeeded: true),
-                    new("port", OptionType.String, isNeeded: true),
-                ],
-                _ => [new("str", OptionType.String, isNeeded: true)],
-            },
-    };
-
     /// <summary>--nbd-server.</summary>
     public static readonly KeyvalForm NbdServer = new([
-        new("addr", OptionType.Object, isNeeded: true) { Form = SocketAddress },
+        new("addr", OptionType.Object, isNeeded: true) { Form = SocketAddressForm.Under("") },
         new("tls-creds", OptionType.String),
         new("tls-authz", OptionType.String),
         new("max-connections", OptionType.Natural32),

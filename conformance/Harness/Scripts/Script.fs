@@ -93,6 +93,21 @@ module Script =
     /// The server path of an export that names none.
     let defaultServer = "nbd.sock"
 
+    /// What the name of a server at a TCP port begins with: `tcp:HOST:PORT`.
+    let private tcp = "tcp:"
+
+    /// Whether a world's server is at a TCP port.
+    let isTcp (server: string) : bool = server.StartsWith(tcp, System.StringComparison.Ordinal)
+
+    /// The address of a server that a world names.
+    let serverAddress (name: string) : ServerAddress =
+        if isTcp name then
+            let at = name.LastIndexOf ':'
+            let host = name[tcp.Length .. at - 1]
+            ServerAddress.Inet(host, name[at + 1 ..])
+        else
+            ServerAddress.Unix name
+
     /// log2 of a qcow2 cluster when the world does not say otherwise: 64 KiB, as QEMU.
     let defaultClusterBits = 16
 
@@ -163,7 +178,7 @@ module Script =
             ||> List.fold (fun world file -> World.addFile file.Name (inode file) world)
 
         let remote (e: WorldExport) =
-            struct (e.Server, e.Name),
+            struct (serverAddress e.Server, e.Name),
             {
                 RemoteExport.SizeBytes = e.SizeBytes
                 RemoteExport.ReadOnly = e.ReadOnly

@@ -194,7 +194,7 @@ module private WorldLines =
                 SizeBytes = number 0L Limits.fileBytesMax size
                 ReadOnly = readOnly
             }
-        | _ -> fail 1 "#world-nbd NAME SIZE ro|rw [server=PATH]"
+        | _ -> fail 1 "#world-nbd NAME SIZE ro|rw [server=PATH|tcp:HOST:PORT]"
 
 /// The directives that act.
 module private ActLines =

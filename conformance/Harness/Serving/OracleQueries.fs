@@ -24,8 +24,12 @@ let rec private fileName (state: State) (node: Node) : string =
     match node.Settings with
     | Settings.File hold -> hold.Path
     | Settings.NullCo _ -> "null-co://"
-    | Settings.Nbd(path, "") -> $"nbd+unix://?socket={path}"
-    | Settings.Nbd(path, export) -> $"nbd+unix:///{export}?socket={path}"
+    | Settings.Nbd(server, export) ->
+        let slash = if export = "" then "" else "/" + export
+
+        match server with
+        | ServerAddress.Unix path -> $"nbd+unix://{slash}?socket={path}"
+        | ServerAddress.Inet(host, port) -> $"nbd://{host}:{port}{slash}"
     | _ ->
         match Graph.primary state node with
         | ValueSome edge -> fileName state state.Nodes[edge.Child]

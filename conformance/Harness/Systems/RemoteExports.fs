@@ -98,17 +98,17 @@ type RemoteServers(exports: WorldExport list) =
 
     interface IRemoteExportConnector with
         member _.Connect(address, found) =
-            let path =
+            let server, reason =
                 match address.Path with
-                | null -> ""
-                | path -> path
+                | null -> $"tcp:{address.Server}", "Connection refused"
+                | path -> path, "No such file or directory"
 
-            match disks.TryGetValue(struct (path, address.Export)) with
+            match disks.TryGetValue(struct (server, address.Export)) with
             | true, disk ->
                 found <- new RemoteConnection(disk)
                 null
-            | _ when servers.Contains path ->
+            | _ when servers.Contains server ->
                 refuse BlockErrorKind.NotFound "Requested export not available"
             | _ ->
-                let text = $"Failed to connect to '{path}': No such file or directory"
+                let text = $"Failed to connect to '{address.Server}': {reason}"
                 refuse BlockErrorKind.Host text

@@ -16,7 +16,9 @@ let private line (name: string) (arguments: string) =
     "{\"execute\":\"" + name + "\",\"arguments\":" + arguments + "}\n"
 
 let private ours (commands: byte[]) : JsonObject list =
-    use graph = new BlockGraph(BlockGraphOptions(HostFiles = LinuxHostFiles()))
+    let connector = Ashlar.Nbd.NbdConnector()
+    let options = BlockGraphOptions(HostFiles = LinuxHostFiles(), RemoteExports = connector)
+    use graph = new BlockGraph(options)
     use server = new StorageCommands(graph, version)
 
     SessionTests.talkWith (QmpDispatcher(server, version, null)) [
@@ -237,8 +239,52 @@ let private exports = [
     "block_resize", """{"device":"zz","node-name":"n","size":2097152}"""
 ]
 
+/// Addresses of servers where nobody listens: TCP port 1 belongs to a service that nobody runs.
+let private addresses =
+    [
+        "{}"
+        """{"type":"inet"}"""
+        """{"type":"inet","host":"h"}"""
+        """{"type":"inet","port":"1"}"""
+        """{"type":"inet","host":"127.0.0.1","port":1}"""
+        """{"type":"inet","host":"127.0.0.1","port":"1"}"""
+        """{"type":"inet","host":"127.0.0.1","port":"1","path":"x"}"""
+        """{"type":"inet","host":"127.0.0.1","port":"1","numeric":true,"to":65535}"""
+        """{"type":"inet","host":"127.0.0.1","port":"1","to":65536}"""
+        """{"type":"inet","host":"127.0.0.1","port":"1","to":-1}"""
+        """{"type":"inet","host":"127.0.0.1","port":"1","to":"2"}"""
+        """{"type":"inet","host":"127.0.0.1","port":"1","ipv4":true}"""
+        """{"type":"inet","host":"127.0.0.1","port":"1","ipv4":false}"""
+        """{"type":"inet","host":"127.0.0.1","port":"1","ipv6":true}"""
+        """{"type":"inet","host":"127.0.0.1","port":"1","ipv4":true,"ipv6":true}"""
+        """{"type":"inet","host":"127.0.0.1","port":"1","ipv4":false,"ipv6":false}"""
+        """{"type":"inet","host":"127.0.0.1","port":"1","keep-alive":true}"""
+        """{"type":"inet","host":"127.0.0.1","port":"1","mptcp":false}"""
+        """{"type":"inet","host":"::1","port":"1","ipv4":true}"""
+        """{"type":"inet","host":"::1","port":"1","ipv6":false}"""
+        """{"type":"inet","host":"","port":"1"}"""
+        """{"type":"inet","host":"127.0.0.1","port":""}"""
+        """{"type":"inet","host":"127.0.0.1","port":"nowhere"}"""
+        """{"type":"inet","host":"127.0.0.1","port":"-1"}"""
+        """{"type":"unix"}"""
+        """{"type":"unix","path":"/nonexist","host":"h"}"""
+        """{"type":"unix","path":"/nonexist","abstract":false,"tight":true}"""
+        """{"type":"unix","path":"/nonexist","abstract":1}"""
+        """{"type":"vsock"}"""
+        """{"type":"vsock","cid":"2"}"""
+        """{"type":"fd"}"""
+        """{"type":"fd","str":"0"}"""
+        """{"type":"fd","str":"0","x":1}"""
+        """{"type":"other"}"""
+        """{"type":1}"""
+        """{"host":"x"}"""
+    ]
+    |> List.map (fun server ->
+        "blockdev-add", "{\"driver\":\"nbd\",\"node-name\":\"n\",\"server\":" + server + "}")
+
 let tests =
     testList "same as QEMU" [
+        test "addresses of servers (BLK-OPEN-015, BLK-OPEN-020)" { compare addresses }
         test "refusals of arguments (BLK-QMP-007)" { compare misfits }
         test "objects and their properties (BLK-OBJ-002, BLK-OBJ-004)" { compare objects }
         test "exports and the server (BLK-EXPORT-001, BLK-EXPORT-005)" { compare exports }

@@ -255,5 +255,7 @@ module QmpScripts =
             Some "it uses backends of the bench's own, for which QMP has no word"
         elif script.Exports |> List.exists (fun e -> e.Server.Contains '/') then
             Some "its world has a server outside of its directory"
+        elif script.Exports |> List.exists (fun e -> Script.isTcp e.Server) then
+            Some "its world has a server at a port that another program may have"
         else
             None
