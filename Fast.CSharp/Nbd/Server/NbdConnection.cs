@@ -30,6 +30,9 @@ internal sealed class NbdConnection
     /// <summary>What the client has chosen; null before.</summary>
     internal ServedExport? Export { get; private set; }
 
+    /// <summary>True once it is one of the connections that are served (BLK-NBD-002).</summary>
+    internal bool HasPlace { get; set; }
+
     /// <summary>Completes when the connection touches neither graph nor socket any more.</summary>
     internal Task Ended => _ended.Task;
 
@@ -92,7 +95,7 @@ internal sealed class NbdConnection
             }
         }
         Export = session.Export;
-        if (!_server.TryJoin(session.Export, this))
+        if (!_server.TryJoin(session.Export, this, _closing.Token))
         {
             return;
         }

@@ -40,8 +40,11 @@ internal sealed class NbdListener : IDisposable
             _ => throw new ArgumentException("An address of a kind of its own", nameof(address)),
         };
 
-    /// <summary>The next client. One that is gone before it is accepted is passed over.</summary>
-    internal async ValueTask<Socket> AcceptAsync(CancellationToken cancellation)
+    /// <summary>
+    /// The next client, or null when there is no descriptor for it. One that is gone before it is
+    /// accepted is passed over.
+    /// </summary>
+    internal async ValueTask<Socket?> AcceptAsync(CancellationToken cancellation)
     {
         while (true)
         {
@@ -55,9 +58,13 @@ internal sealed class NbdListener : IDisposable
                 }
                 return socket;
             }
-            catch (SocketException) when (!cancellation.IsCancellationRequested)
+            catch (SocketException failure) when (!cancellation.IsCancellationRequested)
             {
-                // Out of descriptors, or an error of that one client: the next may fare better.
+                if (failure.SocketErrorCode == SocketError.TooManyOpenSockets)
+                {
+                    return null;
+                }
+                // An error of that one client: the next may fare better.
                 await Task.Yield();
             }
             catch (Exception error) when (error is SocketException or ObjectDisposedException)

@@ -17,11 +17,14 @@ namespace Ashlar.Nbd;
 /// </summary>
 public sealed class NbdServer : IAsyncDisposable
 {
+    private static readonly TimeSpan OutOfDescriptorsPause = TimeSpan.FromMilliseconds(100);
+
     private readonly Lock _lock = new();
     private readonly List<ServedExport> _exports = [];
     private readonly HashSet<NbdConnection> _connections = [];
     private readonly CancellationTokenSource _closing = new();
-    private readonly SemaphoreSlim? _free;
+    private readonly SemaphoreSlim _places;
+    private readonly NbdArrivals _arrivals = new();
     private readonly NbdListener _listener;
     private readonly NbdConnector? _connector;
     private readonly Task _accepting;
@@ -31,7 +34,10 @@ public sealed class NbdServer : IAsyncDisposable
         _listener = listener;
         Graph = graph;
         Options = options;
-        _free = options.MaxConnections > 0 ? new SemaphoreSlim(options.MaxConnections) : null;
+        int most = NbdServerOptions.ConnectionsMost;
+        _places = new SemaphoreSlim(
+            options.MaxConnections > 0 ? Math.Min(options.MaxConnections, most) : most
+        );
         _connector = graph.Options.RemoteExports as NbdConnector;
         _connector?.Know(this);
         _accepting = AcceptAsync();
@@ -150,9 +156,19 @@ public sealed class NbdServer : IAsyncDisposable
         }
     }
 
-    /// <summary>False when the export went while the client was choosing it.</summary>
-    internal bool TryJoin(ServedExport export, NbdConnection connection)
+    /// <summary>
+    /// Waits for a place for a client that has chosen (BLK-NBD-002). False when the export went
+    /// while the client was choosing it.
+    /// </summary>
+    internal bool TryJoin(
+        ServedExport export,
+        NbdConnection connection,
+        CancellationToken cancellation
+    )
     {
+        _arrivals.Remove(connection);
+        _places.Wait(cancellation);
+        connection.HasPlace = true;
         lock (_lock)
         {
             if (!_exports.Contains(export))
@@ -172,7 +188,11 @@ public sealed class NbdServer : IAsyncDisposable
             connection.Export?.Connections.Remove(connection);
             _connections.Remove(connection);
         }
-        _free?.Release();
+        _arrivals.Remove(connection);
+        if (connection.HasPlace)
+        {
+            _places.Release();
+        }
     }
 
     private static async ValueTask CloseAsync(NbdConnection[] connections)
@@ -190,23 +210,50 @@ public sealed class NbdServer : IAsyncDisposable
     // BLK-NBD-002: whoever comes when all places are taken waits in the kernel's queue.
     private async Task AcceptAsync()
     {
-        while (!_closing.IsCancellationRequested)
+        CancellationToken closing = _closing.Token;
+        try
         {
-            Socket? socket = null;
-            try
+            while (true)
             {
-                if (_free is not null)
+                await PlaceAsync(closing).ConfigureAwait(false);
+                Socket? socket = await _listener.AcceptAsync(closing).ConfigureAwait(false);
+                if (socket is null)
                 {
-                    await _free.WaitAsync(_closing.Token).ConfigureAwait(false);
+                    // No descriptor is left. The silent pay first; others may be about to go.
+                    await _arrivals.EvictAsync(0).ConfigureAwait(false);
+                    await Task.Delay(OutOfDescriptorsPause, closing).ConfigureAwait(false);
+                    continue;
                 }
-                socket = await _listener.AcceptAsync(_closing.Token).ConfigureAwait(false);
+                await WelcomeAsync(socket, closing).ConfigureAwait(false);
             }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-            Start(socket);
         }
+        catch (OperationCanceledException)
+        {
+            // The server stops.
+        }
+    }
+
+    // The last place may have gone while the client was awaited.
+    private async Task WelcomeAsync(Socket socket, CancellationToken closing)
+    {
+        try
+        {
+            await PlaceAsync(closing).ConfigureAwait(false);
+            await _arrivals.EvictAsync(NbdServerOptions.HandshakesMost - 1).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            socket.Dispose();
+            throw;
+        }
+        Start(socket);
+    }
+
+    // A place is taken by who chooses, not by who comes, so that the silent keep nobody out.
+    private async Task PlaceAsync(CancellationToken cancellation)
+    {
+        await _places.WaitAsync(cancellation).ConfigureAwait(false);
+        _places.Release();
     }
 
     private void Start(Socket socket)
@@ -218,6 +265,7 @@ public sealed class NbdServer : IAsyncDisposable
             _connections.Add(connection);
             isClosing = _closing.IsCancellationRequested;
         }
+        _arrivals.Add(connection);
         connection.Start();
         if (isClosing)
         {

@@ -10,8 +10,21 @@ public sealed class NbdServerOptions
     public const int DefaultMaxConnections = 100;
 
     /// <summary>
-    /// Connections served at a time, 0 for any number; more of them wait to be accepted
-    /// (BLK-NBD-002). One connection holds at most about 32 MiB.
+    /// Connections served at a time, whatever <see cref="MaxConnections"/> says: each has a thread,
+    /// buffers and a descriptor, of which the process has no endless number (BLK-NBD-002).
+    /// </summary>
+    public const int ConnectionsMost = 1024;
+
+    /// <summary>
+    /// Connections that may be in their handshake at a time; one more, and the oldest of them is
+    /// closed (BLK-NBD-002).
+    /// </summary>
+    public const int HandshakesMost = 64;
+
+    /// <summary>
+    /// Connections that have chosen an export and are served at a time, 0 for as many as there can
+    /// be; more of them wait to be accepted (BLK-NBD-002). One connection holds at most about
+    /// 32 MiB.
     /// </summary>
     public int MaxConnections { get; init; } = DefaultMaxConnections;
 

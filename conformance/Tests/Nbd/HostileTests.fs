@@ -112,22 +112,66 @@ let private crowded () =
         third.Go "disk" |> ignore
         Expect.equal (second.Outcome(3, 0, 0UL, 0L)) 0L "the others are served")
 
-/// More clients than places, each vanishing at another point.
+/// More clients than places, each vanishing at another point; what half a payload says is not done.
 let private vanishing (served: Served) =
     for round in 0..299 do
         use client = new Client(served.Path)
 
-        if round % 4 > 0 then
+        if round % 5 > 0 then
             client.Greet 3L
 
-        if round % 4 > 1 then
+        if round % 5 > 1 then
             client.Go "disk" |> ignore
 
-        if round % 4 > 2 then
+        match round % 5 with
+        | 3 ->
             for index in 0..9 do
                 client.Request(0, 0, uint64 index, 0UL, 65536L)
+        | 4 ->
+            client.Request(1, 0, 1UL, 0UL, 65536L)
+            client.Send [ Array.create 40_000 0xeeuy ]
+        | _ -> ()
 
     works served
+    ends served
+    use client = simple served.Path "disk"
+    client.Request(0, 0, 1UL, 0UL, 65536L)
+    Expect.equal (client.Simple()) (1UL, 0L) "BLK-NBD-010"
+    Expect.sequenceEqual (client.Receive 65536) content "no half of a payload is written"
+
+/// A client that has greeted nobody: it is there until the server sends it away.
+let private isThere (client: Client) =
+    let greeting: byte[] = Array.zeroCreate 18
+    client.Socket.Blocking <- false
+
+    try
+        while client.Socket.Receive(Span greeting) > 0 do
+            ()
+
+        false
+    with :? SocketException as failure ->
+        failure.SocketErrorCode = SocketError.WouldBlock
+
+/// A thousand connections, most of them silent; whoever speaks is served all the while.
+let private thousand (served: Served) =
+    let silent = ResizeArray<Client>()
+
+    try
+        use working = simple served.Path "disk"
+
+        for index in 1..1000 do
+            silent.Add(new Client(served.Path))
+
+            if index % 100 = 0 then
+                works served
+                Expect.equal (working.Outcome(3, 0, 0UL, 0L)) 0L "who has chosen stays"
+
+        let left = silent |> Seq.filter isThere |> Seq.length
+        Expect.isLessThanOrEqual left NbdServerOptions.HandshakesMost "BLK-NBD-002: the oldest go"
+        Expect.isGreaterThan left 0 "BLK-NBD-002: and no others"
+    finally
+        for client in silent do
+            (client :> IDisposable).Dispose()
 
 /// Noise where options or requests should be. The seed is the property's own.
 let private noise (served: Served) =
@@ -184,5 +228,6 @@ let tests =
         test "who never chooses is sent away" { late () }
         test "who finds no place waits for one" { crowded () }
         test "clients vanish at every point" { withExport vanishing }
+        test "a thousand clients of whom most are silent" { withExport thousand }
         test "noise is the end of a connection and no more" { withExport noise }
     ]

@@ -3,8 +3,11 @@
 module Ashlar.Conformance.Tests.Storaged.HostileTests
 
 open System
+open System.Diagnostics
+open System.IO
 open System.Text
 open Expecto
+open Ashlar.Conformance.Tests
 open Ashlar.Conformance.Tests.Storaged.Daemon
 
 let private utf8 (text: string) = Encoding.UTF8.GetBytes text
@@ -32,8 +35,58 @@ let private inputs = [
     "commands before negotiation", utf8 (String.replicate 1_000 "{\"execute\": \"quit\"}\n")
 ]
 
+let private exporting =
+    [ "--nbd-server"; "addr.type=unix,addr.path=nbd.sock" ]
+    @ [ "--blockdev"; "driver=null-co,node-name=n,size=1048576,read-zeroes=on" ]
+    @ [ "--export"; "type=nbd,id=e,node-name=n,name=disk" ]
+
+/// Clients at both doors who say nothing, and what the daemon spends on them.
+let private crowd (directory: string) (child: Process) =
+    let server = Path.Combine(directory, "nbd.sock")
+
+    let silent: IDisposable list = [
+        for _ in 1..1000 do
+            new Nbd.Client.Client(server)
+
+            match tryConnect directory "a.sock" with
+            | Some client -> client
+            | None -> ()
+    ]
+
+    using (Nbd.Client.simple server "disk") (fun client ->
+        client.Request(0, 0, 7UL, 0UL, 512L)
+        Expect.equal (client.Simple()) (7UL, 0L) "the NBD server serves")
+
+    (talk directory child "b" :> IDisposable).Dispose()
+    child.Refresh()
+    Expect.isLessThan child.WorkingSet64 (512L <<< 20) "memory"
+
+    let descriptors = Directory.GetFileSystemEntries($"/proc/{child.Id}/fd").Length
+    Expect.isLessThan descriptors (Ashlar.Nbd.NbdServerOptions.HandshakesMost + 200) "descriptors"
+    signal (child.Id, 15) |> ignore
+    let ended = finish child
+    Expect.equal ended.Code 0 $"BLK-SD-014: {ended.Errors}"
+    silent |> List.iter _.Dispose()
+
 let tests =
     testList "bad input" [
+        test "BLK-NBD-002 BLK-SD-016 a thousand silent clients at every door, and SIGTERM" {
+            withDaemon (monitorAt "a" @ monitorAt "b" @ exporting) (fun directory child ->
+                (talk directory child "b" :> IDisposable).Dispose()
+                crowd directory child)
+        }
+
+        test "BLK-SD-016 a client goes in the middle of a reply" {
+            withDaemon (monitorAt "m") (fun directory child ->
+                for _ in 1..20 do
+                    using (talk directory child "m") (fun client ->
+                        client.Send(String.replicate 20 "{\"execute\": \"query-qmp-schema\"}\n")
+                        // A reply has begun, and most of them are still to come.
+                        client.Line() |> ignore)
+
+                quit directory child "m")
+        }
+
         test "BLK-SD-016 whatever a client sends and whenever it goes, the next one is served" {
             withDaemon (monitorAt "m") (fun directory child ->
                 for name, bytes in inputs do
@@ -41,7 +94,7 @@ let tests =
                     using (connect directory child "m.sock") (fun client ->
                         try
                             client.Send bytes
-                        with :? IO.IOException ->
+                        with :? IOException ->
                             ())
 
                     Expect.isFalse child.HasExited name
