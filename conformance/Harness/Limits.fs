@@ -53,9 +53,19 @@ let qmpLookMilliseconds = 100
 /// circles, however busy the machine is otherwise; a server that compiles itself needs less.
 let qmpBusyMilliseconds = 2_000
 
-/// So many looks in a row at a server all of whose threads sleep, on which no time was spent: it
-/// waits for what will never come.
-let qmpIdleLooks = 30
+/// A silent server all of whose threads sleep for so long, and on which no time was spent
+/// meanwhile, waits for what will never come.
+let qmpIdleMilliseconds = 3_000
+
+/// Once a server is known to hang, its next ones get so many times what the slowest good reply
+/// took, and at least `qmpHastyMilliseconds`, a dozen of the kernel's ticks.
+let qmpHastyFactor = 20L
+
+/// See `qmpHastyFactor`.
+let qmpHastyMilliseconds = 200
+
+/// How often such a server is looked at.
+let qmpHastyLookMilliseconds = 25
 
 /// Names that the oracle as a server looks through for a file that was renamed: a directory with
 /// more of them is no place for images.

@@ -55,6 +55,7 @@ let clean = [
     Mutants.MutantTests.tests
     testList "proofs" [ Proofs.ProveTests.tests ]
     Qemu.DaemonTests.tests
+    Qemu.ServerTests.tests
     Qemu.FindingsTests.tests
     Qemu.JobTests.tests
     testList "cli" [

@@ -67,6 +67,7 @@ type RecordingMaker(inner: SubjectMaker, recorder: Recorder) =
     override _.Version = inner.Version
     override _.Lacks = inner.Lacks
     override _.Noticed = inner.Noticed
+    override _.Hasten isHasty = inner.Hasten isHasty
 
     override _.Start script =
         let hidden = [

@@ -51,6 +51,9 @@ extern int private nativeMkdir(string path, int mode)
 [<DllImport(Library, EntryPoint = "geteuid")>]
 extern int private nativeUserId()
 
+[<DllImport(Library, EntryPoint = "kill", SetLastError = true)>]
+extern int private nativeKill(int processId, int signal)
+
 /// struct flock with 64-bit offsets, as the kernel lays it out on 64-bit machines.
 [<Struct; StructLayout(LayoutKind.Sequential)>]
 type private Flock = {
@@ -161,6 +164,14 @@ let giveDirectory (path: string) (owner: int) : unit =
 
 /// The effective user.
 let userId () : int = nativeUserId ()
+
+let private killSignal = 9
+
+/// Kills a process, if it is there.
+let kill (processId: int) : unit = nativeKill (processId, killSignal) |> ignore
+
+/// Kills a process group, as far as something of it is left.
+let killGroup (leader: int) : unit = nativeKill (-leader, killSignal) |> ignore
 
 let private getLock = 36
 let private setLock = 37

@@ -59,6 +59,12 @@ type SubjectMaker(name: string) =
 
     default _.Noticed = []
 
+    /// Says whether a system that takes much longer than usual counts as one that hangs. Whoever
+    /// wants that confirms what was found without it.
+    abstract Hasten: bool -> unit
+
+    default _.Hasten _ = ()
+
     /// A fresh subject in the script's world; its steps are not looked at.
     abstract Start: Script -> Subject
 

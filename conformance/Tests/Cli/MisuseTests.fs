@@ -17,6 +17,9 @@ let private script =
     + "{\"driver\": \"null-co\", \"node-name\": \"n\"}}\n"
     + "#expect ok\n"
 
+/// A command that greets, says one line and goes on.
+let private greets (line: string) = $"echo '{{\"QMP\": {{}}}}'; echo '{line}'; sleep 300"
+
 let private commandLines = [
     [ "run"; "--lane"; "nope" ], "there is no lane 'nope'"
     [ "run"; "--profile"; "nope" ], "there is no profile 'nope'"
@@ -40,7 +43,21 @@ let private commandLines = [
     [ "run"; "--sut"; "unix:nowhere.sock" ],
     "--sut unix:nowhere.sock: cannot be connected to: No such file or directory"
     [ "replay"; "--sut"; "exec:no-such-program"; "a.script" ],
-    "--sut exec:no-such-program: ended with"
+    "--sut exec:no-such-program: ended with 12"
+    [ "replay"; "--sut"; "exec:true"; "a.script" ], "exec:true: ended with 0 before it greeted"
+    [ "replay"; "--sut"; "exec:sleep 300"; "a.script" ], "exec:sleep 300: hung before it greeted"
+    [ "replay"; "--sut"; "exec:yes"; "a.script" ], "exec:yes: the server sent what is no JSON"
+    [ "replay"; "--sut"; "exec:cat /dev/zero"; "a.script" ], "longer than any reply can be"
+    // The shell stays, and what it started must go with it.
+    [ "replay"; "--sut"; "exec:echo 5; sleep 300"; "a.script" ], "does not greet as QMP does"
+    [ "replay"; "--sut"; "exec:echo '{}'; sleep 300"; "a.script" ], "does not greet as QMP does"
+    [ "replay"; "--sut"; "exec:" + greets "{\"error\": {}, \"id\": 0}"; "a.script" ],
+    "an error does not have the form that QMP gives it"
+    [ "replay"; "--sut"; "exec:" + greets "{\"return\": {}, \"id\": 0.5}"; "a.script" ],
+    "stray reply: it has the id of another command"
+    [ "replay"; "--sut"; "exec:true {socket}"; "a.script" ], "ended with 0 before it greeted"
+    [ "replay"; "--sut"; "unix:."; "a.script" ], "--sut unix:.: cannot be connected to"
+    [ "replay"; "--sut"; "unix:" + System.String('x', 200); "a.script" ], "cannot be as long as"
     [ "replay"; "" ], "a path is not empty"
     [ "replay"; "missing" ], "missing: there is no such file"
     [ "explain"; "." ], ".: is a directory"

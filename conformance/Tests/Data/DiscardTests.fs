@@ -101,7 +101,7 @@ let private overlay version (stack: Stack) directory path =
     let top = Path.Combine(directory, "top.qcow2")
     let compat = if version = 3 then "compat=1.1" else "compat=0.10"
 
-    Nbd.Serving.run "qemu-img" [ "create"; "-q"; "-f"; "qcow2"; "-o"; compat; top; "1M" ]
+    Programs.run "qemu-img" [ "create"; "-q"; "-f"; "qcow2"; "-o"; compat; top; "1M" ]
     |> ignore
 
     stack.Add(
@@ -131,7 +131,7 @@ let private overlay version (stack: Stack) directory path =
 
     expectAll user 327680L 65536 7uy
     flush user
-    Nbd.Serving.run "qemu-img" [ "check"; "-q"; "-U"; "-f"; "qcow2"; top ] |> ignore
+    Programs.run "qemu-img" [ "check"; "-q"; "-U"; "-f"; "qcow2"; top ] |> ignore
 
 let private votes (stack: Stack) directory path =
     let other = Path.Combine(directory, "b.raw")

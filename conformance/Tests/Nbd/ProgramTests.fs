@@ -20,9 +20,9 @@ let private withDisk body =
 let private withOverlay (served: Served) =
     let at name = Path.Combine(served.Directory, name)
     File.WriteAllBytes(at "base.raw", pattern (2 * mib) 3)
-    run "qemu-img" [ "create"; "-q"; "-f"; "qcow2"; at "top.qcow2"; "3M" ] |> ignore
+    Programs.run "qemu-img" [ "create"; "-q"; "-f"; "qcow2"; at "top.qcow2"; "3M" ] |> ignore
 
-    run "qemu-io" [
+    Programs.run "qemu-io" [
         "-f"
         "qcow2"
         "-c"
@@ -45,7 +45,7 @@ let private withOverlay (served: Served) =
 
 let private informs (served: Served) =
     Needs.program "nbdinfo" "libnbd-bin"
-    let output = run "nbdinfo" [ "--json"; "--list"; served.Uri "" ]
+    let output = Programs.run "nbdinfo" [ "--json"; "--list"; served.Uri "" ]
     use document = JsonDocument.Parse output
     let export = document.RootElement.GetProperty("exports")[0]
     let text (name: string) = export.GetProperty(name).GetString()
@@ -61,14 +61,20 @@ let private informs (served: Served) =
         Expect.isTrue (flag name) name
 
     Expect.isFalse (flag "is_read_only") "writable"
-    Expect.equal (run "nbdinfo" [ "--size"; served.Uri "disk" ]) $"{2 * mib}\n" "size alone"
+
+    Expect.equal
+        (Programs.run "nbdinfo" [ "--size"; served.Uri "disk" ])
+        $"{2 * mib}\n"
+        "size alone"
 
 let private maps (served: Served) =
     Needs.program "nbdinfo" "libnbd-bin"
     Needs.qemuImg ()
     Needs.qemuIo ()
     withOverlay served
-    use document = JsonDocument.Parse(run "nbdinfo" [ "--json"; "--map"; served.Uri "top" ])
+
+    use document =
+        JsonDocument.Parse(Programs.run "nbdinfo" [ "--json"; "--map"; served.Uri "top" ])
 
     let extents = [
         for extent in document.RootElement.EnumerateArray() ->
@@ -82,17 +88,17 @@ let private maps (served: Served) =
         [ 0L, 1536L, 0; 1536L, 128L, 3; 1664L, 384L, 0; 2048L, 1024L, 3 ]
         "BLK-NBD-015: data of both, a zero cluster, zeroes beyond the backing's end"
 
-    let map = run "qemu-img" [ "map"; "--output=json"; "-f"; "raw"; served.Uri "top" ]
+    let map = Programs.run "qemu-img" [ "map"; "--output=json"; "-f"; "raw"; served.Uri "top" ]
     Expect.stringContains map "\"start\": 2097152, \"length\": 1048576" "qemu-img sees it too"
 
 let private copies (served: Served) =
     Needs.program "nbdcopy" "libnbd-bin"
     let out = Path.Combine(served.Directory, "out.raw")
     let expected = File.ReadAllBytes(Path.Combine(served.Directory, "disk.img"))
-    run "nbdcopy" [ served.Uri "disk"; out ] |> ignore
+    Programs.run "nbdcopy" [ served.Uri "disk"; out ] |> ignore
     Expect.equal (File.ReadAllBytes out) expected "from the server"
     File.WriteAllBytes(out, Array.concat [ Array.zeroCreate mib; pattern mib 9 ])
-    run "nbdcopy" [ "--flush"; out; served.Uri "disk" ] |> ignore
+    Programs.run "nbdcopy" [ "--flush"; out; served.Uri "disk" ] |> ignore
 
     Expect.equal
         (File.ReadAllBytes(Path.Combine(served.Directory, "disk.img")))
@@ -104,12 +110,17 @@ let private converts (served: Served) =
     Needs.qemuIo ()
     withOverlay served
     let out = Path.Combine(served.Directory, "out.qcow2")
-    run "qemu-img" [ "convert"; "-f"; "raw"; "-O"; "qcow2"; served.Uri "top"; out ] |> ignore
-    run "qemu-img" [ "compare"; "-f"; "raw"; "-F"; "qcow2"; served.Uri "top"; out ] |> ignore
-    let described = run "qemu-img" [ "info"; "-f"; "raw"; served.Uri "top" ]
+
+    Programs.run "qemu-img" [ "convert"; "-f"; "raw"; "-O"; "qcow2"; served.Uri "top"; out ]
+    |> ignore
+
+    Programs.run "qemu-img" [ "compare"; "-f"; "raw"; "-F"; "qcow2"; served.Uri "top"; out ]
+    |> ignore
+
+    let described = Programs.run "qemu-img" [ "info"; "-f"; "raw"; served.Uri "top" ]
     Expect.stringContains described "virtual size: 3 MiB" "info"
 
-    run "qemu-img" [
+    Programs.run "qemu-img" [
         "convert"
         "-n"
         "-f"
@@ -122,7 +133,7 @@ let private converts (served: Served) =
     |> ignore
 
     let code, output, _ =
-        start "qemu-img" [
+        Programs.start "qemu-img" [
             "compare"
             "-f"
             "raw"
@@ -155,7 +166,7 @@ let private ioCommands (served: Served) =
     ]
 
     let output =
-        run
+        Programs.run
             "qemu-io"
             ([ "-f"; "raw" ]
              @ (script |> List.collect (fun line -> [ "-c"; line ]))
@@ -166,7 +177,7 @@ let private ioCommands (served: Served) =
 let private verified (served: Served) =
     Needs.program "fio" "fio"
 
-    run "fio" [
+    Programs.run "fio" [
         "--name=verify"
         "--ioengine=nbd"
         "--uri=" + served.Uri "disk"

@@ -295,7 +295,7 @@ let private formats: (string * (Served -> unit)) list = [
     "qcow2",
     (fun served ->
         let path = Path.Combine(served.Directory, "disk.qcow2")
-        run "qemu-img" [ "create"; "-q"; "-f"; "qcow2"; path; "1M" ] |> ignore
+        Programs.run "qemu-img" [ "create"; "-q"; "-f"; "qcow2"; path; "1M" ] |> ignore
 
         served.Command(fun () ->
             served.Stack.Add(
@@ -366,7 +366,8 @@ let private readWrite _ (stack: Stack) path =
     for steps in random do
         List.iter (apply user model) steps
 
-/// Its own flushes and zeroes are refused in this style, to QEMU's tools as well.
+/// In this style nbdkit announces flushes, zeroes, discards and FUA and then refuses them all, to
+/// QEMU's tools as well; what is left is to read and to write.
 let private oldest _ (stack: Stack) path =
     stack.Add(remote "n" path "" auto)
     let user = stack.User("n", readsAndWrites)

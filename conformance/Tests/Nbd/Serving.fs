@@ -1,8 +1,7 @@
-/// A graph over files of a directory with an NBD server beside it, and programs that talk to it.
+/// A graph over files of a directory with an NBD server beside it.
 module internal Ashlar.Conformance.Tests.Nbd.Serving
 
 open System
-open System.Diagnostics
 open System.IO
 open System.Threading.Tasks
 open Expecto
@@ -12,8 +11,7 @@ open Ashlar.Conformance.Tests
 open Ashlar.Conformance.Tests.Data.Stacks
 open Ashlar.Conformance.Tests.Qcow2.Images
 
-/// Long enough for any machine; whoever waits for it has failed.
-let limit = TimeSpan.FromSeconds 30.
+let limit = Programs.limit
 
 let finish (what: string) (task: Task) = Expect.isTrue (task.Wait limit) $"{what} came to an end"
 
@@ -88,33 +86,6 @@ let withServer (body: Served -> unit) =
     Temporary.withDirectory "nbd" (fun directory ->
         use served = new Served(directory)
         body served)
-
-/// Runs a program to its end: exit code, output, errors.
-let start (program: string) (arguments: string list) =
-    let info =
-        ProcessStartInfo(
-            program,
-            arguments,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true
-        )
-
-    use child = there (Process.Start info)
-    let errors = child.StandardError.ReadToEndAsync()
-    let output = child.StandardOutput.ReadToEndAsync()
-
-    if not (child.WaitForExit limit) then
-        child.Kill()
-        failtest $"{program} did not come to an end"
-
-    child.ExitCode, output.Result, errors.Result
-
-/// The output of a program that must succeed.
-let run program arguments =
-    let code, output, errors = start program arguments
-    let line = String.concat " " arguments
-    Expect.equal code 0 $"{program} {line}: {output}{errors}"
-    output
 
 /// Bytes that are never zero, different in every block of 512.
 let pattern (length: int) (seed: int) =

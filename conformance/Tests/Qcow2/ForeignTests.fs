@@ -11,7 +11,7 @@ open Ashlar.Conformance.Tests.Qcow2.Images
 open Ashlar.Conformance.Tests.Qcow2.Scenario
 open Ashlar.Conformance.Tests.Qcow2.Tools
 
-let private qemuImg arguments = run "qemu-img" arguments
+let private qemuImg arguments = Programs.run "qemu-img" arguments |> ignore
 
 let private create path (options: string) (size: string) =
     let chosen = if options = "" then [] else [ "-o"; options ]

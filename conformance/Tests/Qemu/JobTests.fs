@@ -226,7 +226,7 @@ let private observe (place: string) (user: ServerUser) (case: Case) (start: stri
     let files = new FilesWorld(place, world case, owners)
 
     try
-        use server = QmpServer.Start launch
+        use server = QmpServer.Start(launch, Pace())
         let all = List.map Command.toQmp (commands case) @ [ start ]
         let query = [ "x-debug-query-block-graph", Value.Dict [] ]
 

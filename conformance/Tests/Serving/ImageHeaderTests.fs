@@ -95,7 +95,7 @@ let tests =
                 let make (options: string) (name: string) =
                     let path = Path.Combine(directory, name)
 
-                    Qcow2.Tools.run "qemu-img" [
+                    Programs.run "qemu-img" [
                         "create"
                         "-q"
                         "-f"

@@ -214,7 +214,7 @@ let private files =
 
             Temporary.withDirectory "oracle" (fun directory ->
                 let create arguments =
-                    Qcow2.Tools.run "qemu-img" ("create" :: "-q" :: "-f" :: "qcow2" :: arguments)
+                    Programs.run "qemu-img" ("create" :: "-q" :: "-f" :: "qcow2" :: arguments)
                     |> ignore
 
                 let at name = Path.Combine(directory, name)
@@ -239,6 +239,7 @@ let private files =
         }
     ]
 
+/// A client of a socket, as soon as somebody listens there, and what takes its connection away.
 let private connect (path: string) : QmpClient * Socket =
     let socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
     let clock = Stopwatch.StartNew()
@@ -255,6 +256,22 @@ let private connect (path: string) : QmpClient * Socket =
     client.Greet()
     client, socket
 
+/// A server at the socket `s` of a directory, killed when the body leaves it alive.
+let private listening (directory: string) (body: Process -> string -> unit) : unit =
+    use child = Driving.start directory [ "oracle"; "--socket"; "s" ]
+
+    try
+        body child (Path.Combine(directory, "s"))
+    finally
+        child.Kill()
+        child.WaitForExit()
+
+/// The server ended as it should, and took its socket away.
+let private expectEnd (child: Process) (path: string) (after: string) : unit =
+    child.WaitForExit()
+    Expect.equal child.ExitCode 0 $"the exit code after {after}"
+    Expect.isFalse (File.Exists path) $"the socket after {after}"
+
 [<DllImport("libc", EntryPoint = "kill")>]
 extern int private sendSignal(int processId, int number)
 
@@ -264,10 +281,7 @@ let private sockets =
     testList "socket" [
         test "clients come one after another and find what was there" {
             Temporary.withDirectory "oracle" (fun directory ->
-                let path = Path.Combine(directory, "s")
-                use child = Driving.start directory [ "oracle"; "--socket"; "s" ]
-
-                try
+                listening directory (fun child path ->
                     let first, socket = connect path
                     let mode = File.GetUnixFileMode path
                     let own = UnixFileMode.UserRead ||| UnixFileMode.UserWrite
@@ -277,46 +291,26 @@ let private sockets =
                     socket.Send("{\"execute\": \"quer"B) |> ignore
                     socket.Dispose()
                     let second, socket = connect path
-
-                    Expect.equal
-                        (lengthOf second "n")
-                        1_073_741_824L
-                        "the node of the first client"
-
+                    use _ = socket
+                    let length = lengthOf second "n"
+                    Expect.equal length 1_073_741_824L "the node of the first client"
                     let busy = Driving.run directory [ "oracle"; "--socket"; "s" ]
                     Driving.refused "--socket s: somebody listens there" busy
-
                     does second "quit" "{}"
-                    child.WaitForExit()
-                    Expect.equal child.ExitCode 0 "the exit code after quit"
-                    Expect.isFalse (File.Exists path) "the socket after quit"
-                    socket.Dispose()
-                finally
-                    child.Kill())
+                    expectEnd child path "quit"))
         }
 
         test "a signal removes the socket, and what a dead server left is replaced" {
             Temporary.withDirectory "oracle" (fun directory ->
-                let path = Path.Combine(directory, "s")
+                listening directory (fun _ path -> (snd (connect path)).Dispose())
+                Expect.isTrue (File.Exists(Path.Combine(directory, "s"))) "a killed server's"
 
-                use dead = Driving.start directory [ "oracle"; "--socket"; "s" ]
-                let _, socket = connect path
-                dead.Kill()
-                dead.WaitForExit()
-                socket.Dispose()
-                Expect.isTrue (File.Exists path) "what a killed server leaves"
-                use child = Driving.start directory [ "oracle"; "--socket"; "s" ]
-
-                try
+                listening directory (fun child path ->
                     let client, socket = connect path
+                    use _ = socket
                     does client "query-version" "{}"
                     Expect.equal (sendSignal (child.Id, terminate)) 0 "the signal is sent"
-                    child.WaitForExit()
-                    Expect.equal child.ExitCode 0 "the exit code after a signal"
-                    Expect.isFalse (File.Exists path) "the socket after a signal"
-                    socket.Dispose()
-                finally
-                    child.Kill())
+                    expectEnd child path "a signal"))
         }
 
         test "a file in the socket's place is left alone" {

@@ -20,13 +20,13 @@ type Ended = { Code: int; Out: string; Errors: string }
 let patience = TimeSpan.FromSeconds 30.0
 
 /// The program of the configuration these tests were built in.
-let private program =
+let program =
     let tests = Path.Combine("conformance", "Tests", "bin")
     let tools = Path.Combine("Fast.CSharp", "Tools", "bin")
     Path.Combine(AppContext.BaseDirectory.Replace(tests, tools), "ashlar")
 
 /// Where the runtime is that runs the tests: the program shall find the same one.
-let private runtime =
+let runtime =
     match Environment.ProcessPath with
     | null -> ""
     | path ->

@@ -50,13 +50,16 @@ type LiveExports(directory: string, user: ServerUser) =
         servers <- [
             for path, mine in List.groupBy _.Server exports ->
                 path,
-                QmpServer.Start {
-                    Directory = directory
-                    User = user
-                    Command = ServerKind.qemuProgram :: arguments path mine
-                    Socket = None
-                    PidFile = None
-                }
+                QmpServer.Start(
+                    {
+                        Directory = directory
+                        User = user
+                        Command = ServerKind.qemuProgram :: arguments path mine
+                        Socket = None
+                        PidFile = None
+                    },
+                    Pace()
+                )
         ]
 
         wanted <- exports

@@ -21,6 +21,26 @@ type QmpReply =
     | Return of JsonElement
     | Error of cls: string * text: string
 
+/// Taking what a server sent apart.
+module QmpReply =
+    /// A member of an object, if it is one and has it.
+    let find (name: string) (element: JsonElement) : JsonElement option =
+        if element.ValueKind <> JsonValueKind.Object then
+            None
+        else
+            match element.TryGetProperty name with
+            | true, found -> Some found
+            | _ -> None
+
+    /// What a reply is read as; one that does not have QMP's form is the server's fault.
+    let read (what: string) (work: unit -> 'a) : 'a =
+        try
+            work ()
+        with
+        | :? KeyNotFoundException
+        | :? InvalidOperationException
+        | :? FormatException -> raise (QmpFault $"{what} does not have the form that QMP gives it")
+
 /// A conversation with a QMP server over two streams, which may be one. One thread. Whoever owns
 /// the streams ends a silence that lasts too long.
 [<Sealed>]
@@ -96,28 +116,28 @@ type QmpClient(input: Stream, output: Stream) =
         | :? IOException
         | :? ObjectDisposedException -> raise QmpClosed
 
-    let member' (name: string) (element: JsonElement) =
-        match element.TryGetProperty name with
-        | true, found -> Some found
-        | _ -> None
-
     let reply (message: JsonElement) : QmpReply =
-        match member' "return" message, member' "error" message with
+        match QmpReply.find "return" message, QmpReply.find "error" message with
         | Some value, _ -> QmpReply.Return value
         | None, Some error ->
-            let text name = error.GetProperty(name: string).GetString() |> string
-            QmpReply.Error(text "class", text "desc")
+            let text (name: string) = string (error.GetProperty(name).GetString())
+            QmpReply.read "an error" (fun () -> QmpReply.Error(text "class", text "desc"))
         | None, None -> raise (QmpFault "a reply is neither a return nor an error")
+
+    let isNumber (id: int64) (element: JsonElement) =
+        element.ValueKind = JsonValueKind.Number
+        && (match element.TryGetInt64() with
+            | true, found -> found = id
+            | _ -> false)
 
     let rec answerTo (id: int64) : QmpReply =
         let message = next ()
 
-        match member' "id" message with
-        | Some found when found.ValueKind = JsonValueKind.Number && found.GetInt64() = id ->
-            reply message
+        match QmpReply.find "id" message with
+        | Some found when isNumber id found -> reply message
         | Some _ -> raise (QmpFault "stray reply: it has the id of another command")
         | None ->
-            if (member' "event" message).IsSome then
+            if (QmpReply.find "event" message).IsSome then
                 eventsSeen <- eventsSeen + 1L
                 events.Enqueue message
                 answerTo id
@@ -129,7 +149,7 @@ type QmpClient(input: Stream, output: Stream) =
 
     /// Takes the greeting and leaves negotiation.
     member this.Greet() : unit =
-        if (member' "QMP" (next ())).IsNone then
+        if (QmpReply.find "QMP" (next ())).IsNone then
             raise (QmpFault "the server does not greet as QMP does")
 
         this.Execute [ "qmp_capabilities", Value.Dict [] ] |> ignore
@@ -156,17 +176,21 @@ type QmpClient(input: Stream, output: Stream) =
     /// Waits for an event of that name whose data has the member.
     member _.Await(name: string, key: string, value: string) : unit =
         let isIt (event: JsonElement) =
-            event.GetProperty("event").GetString() = name
-            && (match member' "data" event |> Option.bind (member' key) with
-                | Some found -> found.GetString() = value
-                | None -> false)
+            let says (expected: string) (found: JsonElement option) =
+                match found with
+                | Some text when text.ValueKind = JsonValueKind.String ->
+                    text.GetString() = expected
+                | _ -> false
+
+            says name (QmpReply.find "event" event)
+            && says value (QmpReply.find "data" event |> Option.bind (QmpReply.find key))
 
         let mutable found = events |> Seq.exists isIt
 
         while not found do
             let message = next ()
 
-            if (member' "event" message).IsNone then
+            if (QmpReply.find "event" message).IsNone then
                 raise (QmpFault "stray reply: nothing was asked")
 
             eventsSeen <- eventsSeen + 1L

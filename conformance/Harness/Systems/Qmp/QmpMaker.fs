@@ -39,7 +39,8 @@ module private Leaving =
 
     /// What a server has that a script could trip over.
     let contents (server: QmpServer) : string list =
-        server.Talk(fun client -> nodes client @ exports client @ objects client)
+        let ask (client: QmpClient) = nodes client @ exports client @ objects client
+        server.Talk(fun client -> QmpReply.read "a reply to a query" (fun () -> ask client))
 
     /// Users before what they use: exports, then nodes from above, then objects, then the server of
     /// exports.
@@ -72,7 +73,7 @@ module private Leaving =
 
             ask client "nbd-server-stop" [] |> ignore
 
-        server.Talk clean
+        server.Talk(fun client -> QmpReply.read "a reply to a query" (fun () -> clean client))
 
 /// Starts a server for each script in a directory below one of its own, or takes the one that runs.
 [<Sealed>]
@@ -80,17 +81,24 @@ type QmpMaker(kind: ServerKind, profile: Profile, directory: string) =
     inherit SubjectMaker(ServerKind.word kind)
 
     let user = ServerUser.ofBench ()
+    let pace = Pace()
 
     let running =
         match kind with
         | ServerKind.Unix path ->
             try
-                Some(QmpServer.Connect path)
+                Some(QmpServer.Connect(path, pace))
             with QmpFault reason ->
                 raise (QmpFault $"--sut {ServerKind.word kind}: {reason}")
         | _ -> None
 
     let fault (text: string) = raise (QmpFault $"--sut {ServerKind.word kind}: {text}")
+
+    let faulty (work: unit -> 'a) : 'a =
+        try
+            work ()
+        with QmpFault reason ->
+            fault reason
 
     let peer = running |> Option.bind _.Peer
 
@@ -138,7 +146,7 @@ type QmpMaker(kind: ServerKind, profile: Profile, directory: string) =
                   but for sockets, pidfiles and logs; there is {Path.GetFileName other}"
         | None -> ()
 
-        match running |> Option.map Leaving.contents with
+        match running |> Option.map (fun server -> faulty (fun () -> Leaving.contents server)) with
         | Some(first :: _) -> fault $"it must be empty, but has {first}"
         | _ -> ()
 
@@ -181,12 +189,6 @@ type QmpMaker(kind: ServerKind, profile: Profile, directory: string) =
                     PidFile = pidFile
             }
 
-    let start () =
-        try
-            QmpServer.Start launch
-        with QmpFault reason ->
-            fault reason
-
     let mutable events = 0L
 
     let ended (server: QmpServer) =
@@ -200,6 +202,20 @@ type QmpMaker(kind: ServerKind, profile: Profile, directory: string) =
     let clear () =
         clearOf launch.Socket
         clearOf launch.PidFile
+
+    let start () =
+        clear ()
+        faulty (fun () -> QmpServer.Start(launch, pace))
+
+    /// Files of scripts are where the server was started.
+    let refuseElsewhere (server: QmpServer) =
+        match server.ProcessId with
+        | None -> ()
+        | Some id ->
+            match Libc.inodeOfPath $"/proc/{id}/cwd" with
+            | 0UL -> ()
+            | inode when inode = Libc.inodeOfPath place -> ()
+            | _ -> fault "it leaves the directory that it is started in, where its files are"
 
     let canLookInto (server: QmpServer) =
         match server.ProcessId with
@@ -216,7 +232,7 @@ type QmpMaker(kind: ServerKind, profile: Profile, directory: string) =
         match running with
         | Some server ->
             refuseUnfit ()
-            ServerFacts.ask server (canLookInto server)
+            faulty (fun () -> ServerFacts.ask server (canLookInto server))
         | None ->
             Libc.mkdir place
 
@@ -233,7 +249,9 @@ type QmpMaker(kind: ServerKind, profile: Profile, directory: string) =
             let server = start ()
 
             try
-                ServerFacts.ask server (canLookInto server)
+                let found = faulty (fun () -> ServerFacts.ask server (canLookInto server))
+                refuseElsewhere server
+                found
             finally
                 ended server
                 clear ()
@@ -254,6 +272,7 @@ type QmpMaker(kind: ServerKind, profile: Profile, directory: string) =
     override _.Mode = facts.Mode
     override _.Version = facts.Version
     override _.Lacks = facts.Lacks
+    override _.Hasten isHasty = pace.IsHasty <- isHasty
     override _.Noticed = if events > 0L then [ "events", events ] else []
 
     override _.Start script =

@@ -103,34 +103,47 @@ type Launch = {
 
 /// One running server and the conversation with it. One thread.
 [<Sealed>]
-type QmpServer private (proc: Process option, directory: string, pidFile: string option) =
+type QmpServer private (proc: Process option, pidFile: string option, pace: Pace) =
     let mutable hung = false
     let mutable errors = ""
+    let errorsEnd = new ManualResetEventSlim()
     let mutable socket: Socket option = None
     let mutable client: QmpClient option = None
     let mutable processId: int option = proc |> Option.map _.Id
 
-    let kill (victim: Process) =
-        try
-            victim.Kill()
-        with :? InvalidOperationException ->
-            // It ended in between.
-            ()
+    /// A server leads a group: what a shell started for it goes with it.
+    let killGroup () = proc |> Option.iter (fun leader -> Libc.killGroup leader.Id)
 
-    /// The process that the pidfile names; only one that was started here has a pidfile.
-    let daemon () =
-        match pidFile, processId with
-        | Some _, Some id ->
+    /// The number on the pidfile, as soon as it is there.
+    let daemonId () : int option =
+        match pidFile with
+        | None -> None
+        | Some file ->
             try
-                Some(Process.GetProcessById id)
-            with :? ArgumentException ->
-                None
-        | _ -> None
+                match Int32.TryParse((File.ReadAllText file).Trim()) with
+                | true, id -> Some id
+                | _ -> None
+            with
+            | :? IOException
+            | :? UnauthorizedAccessException -> None
+
+    /// Only a server that was started here has a pidfile. It is no child of this process, so
+    /// nobody tells when it ended.
+    let killDaemon () =
+        match daemonId () with
+        | None -> ()
+        | Some id ->
+            Libc.kill id
+            let clock = Stopwatch.StartNew()
+
+            while not (ProcessState.isOver id)
+                  && clock.ElapsedMilliseconds < int64 Limits.qmpReplyMilliseconds do
+                Thread.Sleep 1
 
     /// Ends a silence.
     let interrupt () =
         hung <- true
-        Option.iter kill proc
+        killGroup ()
         socket |> Option.iter _.Dispose()
 
     let watch = Watch(fun () -> processId)
@@ -143,17 +156,23 @@ type QmpServer private (proc: Process option, directory: string, pidFile: string
         new Timer(look, null, Timeout.Infinite, Timeout.Infinite)
 
     let wait (closely: bool) =
-        watch.Begin closely
-
-        watchdog.Change(Limits.qmpLookMilliseconds, Limits.qmpLookMilliseconds) |> ignore
+        let patience = pace.Patience
+        watch.Begin(closely, patience)
+        watchdog.Change(patience.Look, patience.Look) |> ignore
 
     let rest () = watchdog.Change(Timeout.Infinite, Timeout.Infinite) |> ignore
 
     let connect (path: string) : Socket =
+        let address =
+            try
+                UnixDomainSocketEndPoint path
+            with :? ArgumentException ->
+                raise (QmpFault $"a socket's path cannot be as long as {path}")
+
         let made = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
 
         try
-            made.Connect(UnixDomainSocketEndPoint path)
+            made.Connect address
             made
         with _ ->
             made.Dispose()
@@ -170,12 +189,23 @@ type QmpServer private (proc: Process option, directory: string, pidFile: string
             connect path
         with :? SocketException ->
             match proc with
-            | _ when hung -> raise (QmpFault $"does not listen on {path} in time")
+            | _ when hung -> raise QmpClosed
             | Some started when started.HasExited && (started.ExitCode <> 0 || pidFile.IsNone) ->
                 raise QmpClosed
             | _ ->
                 Thread.Sleep 2
                 await path
+
+    /// Waits for the word which process the server is; it may come after the greeting.
+    let rec awaitDaemon (file: string) : int =
+        match daemonId () with
+        | Some id -> id
+        | None when hung ->
+            let name = Path.GetFileName file
+            raise (QmpFault $"greets, but does not say on its pidfile {name} which process it is")
+        | None ->
+            Thread.Sleep 2
+            awaitDaemon file
 
     let peerOf (connected: Socket) : Peer option =
         let solSocket, peerCredentials = 1, 17
@@ -197,6 +227,30 @@ type QmpServer private (proc: Process option, directory: string, pidFile: string
         | Some client -> client
         | None -> raise QmpClosed
 
+    /// How a server that stopped talking ended, in words; `moment` says when where that is known.
+    let fate (moment: string) : string =
+        match proc with
+        | None -> if hung then "hung" else "closed the connection"
+        | Some proc ->
+            if not (proc.WaitForExit Limits.qmpReplyMilliseconds) then
+                hung <- true
+
+            // Who is left of the group could keep the error stream open; one that left it, for
+            // longer than the last line takes.
+            killGroup ()
+            proc.WaitForExit Int32.MaxValue |> ignore
+            errorsEnd.Wait Limits.qmpLookMilliseconds |> ignore
+            let said = if errors = "" then "" else $": {errors}"
+
+            if hung then
+                $"hung{moment}{said}"
+            elif pidFile.IsSome && proc.ExitCode = 0 then
+                $"closed the connection{moment}{said}"
+            elif proc.ExitCode > 128 then
+                $"died of signal {proc.ExitCode - 128}{moment}{said}"
+            else
+                $"ended with {proc.ExitCode}{moment}{said}"
+
     /// The process whose descriptors are the server's.
     member _.ProcessId = processId
 
@@ -209,38 +263,19 @@ type QmpServer private (proc: Process option, directory: string, pidFile: string
         | Some client -> client.EventsSeen
         | None -> 0L
 
-    /// How a server that stopped talking ended, in words.
-    member _.Fate() : string =
-        match proc with
-        | None -> if hung then "hung" else "closed the connection"
-        | Some proc ->
-            if not (proc.WaitForExit Limits.qmpReplyMilliseconds) then
-                hung <- true
-                kill proc
-
-            // Without a limit this waits for the last line of the error stream, too.
-            proc.WaitForExit()
-            let said = if errors = "" then "" else $": {errors}"
-
-            if hung then
-                "hung" + said
-            elif pidFile.IsSome && proc.ExitCode = 0 then
-                "closed the connection" + said
-            elif proc.ExitCode > 128 then
-                $"died of signal {proc.ExitCode - 128}{said}"
-            else
-                $"ended with {proc.ExitCode}{said}"
-
     /// Talks to the server; if it takes too long, it is killed and the talk ends with a fault that
     /// says how it ended.
-    member this.Talk(talk: QmpClient -> 'a) : 'a =
+    member _.Talk(talk: QmpClient -> 'a) : 'a =
+        let clock = Stopwatch.StartNew()
         wait true
 
         try
             try
-                talk (talker ())
+                let result = talk (talker ())
+                pace.Answered clock.ElapsedMilliseconds
+                result
             with QmpClosed ->
-                raise (QmpFault(this.Fate()))
+                raise (QmpFault(fate ""))
         finally
             rest ()
 
@@ -251,11 +286,15 @@ type QmpServer private (proc: Process option, directory: string, pidFile: string
             try
                 prepare ()
                 (talker ()).Greet()
+
+                match pidFile with
+                | Some file -> processId <- Some(awaitDaemon file)
+                | None -> ()
             finally
                 rest ()
         with
         | QmpClosed ->
-            let reason = this.Fate()
+            let reason = fate " before it greeted"
             (this :> IDisposable).Dispose()
             raise (QmpFault reason)
         | _ ->
@@ -268,20 +307,20 @@ type QmpServer private (proc: Process option, directory: string, pidFile: string
         | Some started ->
             started.ErrorDataReceived.Add(fun line ->
                 match line.Data with
-                | null -> ()
+                | null -> errorsEnd.Set()
                 | text -> errors <- text)
 
             started.BeginErrorReadLine()
 
     /// Starts a server. Faults of the start are `QmpFault`s.
-    static member Start(launch: Launch) : QmpServer =
-        let command =
+    static member Start(launch: Launch, pace: Pace) : QmpServer =
+        let drop =
             match launch.User.Drop with
-            | Some id ->
-                [ "setpriv"; $"--reuid={id}"; $"--regid={id}"; "--clear-groups" ] @ launch.Command
-            | None -> launch.Command
+            | Some id -> [ "setpriv"; $"--reuid={id}"; $"--regid={id}"; "--clear-groups" ]
+            | None -> []
 
-        let start = ProcessStartInfo(List.head command, List.tail command)
+        // A group of its own, which the terminal's signals do not reach.
+        let start = ProcessStartInfo("setsid", drop @ launch.Command)
         start.WorkingDirectory <- launch.Directory
         start.RedirectStandardInput <- true
         start.RedirectStandardOutput <- true
@@ -293,33 +332,25 @@ type QmpServer private (proc: Process option, directory: string, pidFile: string
         with :? ComponentModel.Win32Exception as error ->
             raise (QmpFault $"{start.FileName} cannot be started: {error.Message}")
 
-        let server = new QmpServer(Some proc, launch.Directory, launch.PidFile)
+        let inPlace (name: string) = Path.Combine(launch.Directory, name)
+        let server = new QmpServer(Some proc, Option.map inPlace launch.PidFile, pace)
         server.Listen()
-        server.Begin(fun () -> server.Open(proc, launch))
+        server.Begin(fun () -> server.Open(proc, Option.map inPlace launch.Socket))
         server
 
-    member private _.Open(started: Process, launch: Launch) =
-        match launch.Socket with
+    member private _.Open(started: Process, socket: string option) =
+        match socket with
         | None ->
             let output, input = started.StandardOutput.BaseStream, started.StandardInput.BaseStream
             client <- Some(new QmpClient(output, input))
         | Some socket ->
             // Nobody listens to what it prints, but its pipe must not fill up.
             started.BeginOutputReadLine()
-            converse (await (Path.Combine(directory, socket)))
-
-        match pidFile with
-        | Some file ->
-            let text = File.ReadAllText(Path.Combine(directory, file)).Trim()
-
-            match Int32.TryParse text with
-            | true, id -> processId <- Some id
-            | _ -> raise (QmpFault $"the pidfile says '{text}'")
-        | None -> ()
+            converse (await socket)
 
     /// Connects to a server that runs.
-    static member Connect(path: string) : QmpServer =
-        let server = new QmpServer(None, ".", None)
+    static member Connect(path: string, pace: Pace) : QmpServer =
+        let server = new QmpServer(None, None, pace)
         server.Begin(fun () -> server.Join path)
         server
 
@@ -343,19 +374,11 @@ type QmpServer private (proc: Process option, directory: string, pidFile: string
             watchdog.Dispose()
             client |> Option.iter (fun c -> (c :> IDisposable).Dispose())
             socket |> Option.iter _.Dispose()
-
-            match daemon () with
-            | Some daemon ->
-                kill daemon
-                daemon.WaitForExit Limits.qmpReplyMilliseconds |> ignore
-                daemon.Dispose()
-            | None -> ()
+            killGroup ()
+            killDaemon ()
 
             match proc with
             | Some proc ->
-                if not proc.HasExited then
-                    kill proc
-                    proc.WaitForExit()
-
+                proc.WaitForExit Limits.qmpReplyMilliseconds |> ignore
                 proc.Dispose()
             | None -> ()

@@ -70,7 +70,9 @@ module ServerFacts =
 
         let commands, version =
             match server.Talk(fun client -> client.Execute questions) with
-            | [ commands; version ] -> commandsOf commands, versionOf version
+            | [ commands; version ] ->
+                QmpReply.read "the reply to query-commands" (fun () -> commandsOf commands),
+                QmpReply.read "the reply to query-version" (fun () -> versionOf version)
             | _ -> raise (QmpFault "a command has one reply")
 
         let has name = commands |> Option.forall (Set.contains name)
@@ -157,14 +159,14 @@ type QmpSubject
             |> List.zip (List.map fst queries)
             |> Map.ofList
 
-        let files =
+        let files () =
             match replies.TryFind QmpView.filesQuery, server.ProcessId with
             | Some reply, _ -> QmpView.toldFiles world.NumberOf reply
             | None, Some id when facts.Mode.Descriptors ->
                 QmpView.files (QmpView.descriptors id world.NumberOf) world.LocksHeld
             | None, _ -> []
 
-        QmpView.observe answer files replies
+        QmpReply.read "a reply to a query" (fun () -> QmpView.observe answer (files ()) replies)
 
     /// A server must not find one of its own where its nbd nodes look for another's: it would wait
     /// for itself.

@@ -1,0 +1,40 @@
+/// Programs of the system, run to their end.
+module internal Ashlar.Conformance.Tests.Programs
+
+open System
+open System.Diagnostics
+open Expecto
+
+/// Long enough for any machine; whoever waits for it has failed.
+let limit = TimeSpan.FromSeconds 30.
+
+/// Runs a program to its end: exit code, output, errors.
+let start (program: string) (arguments: string list) : int * string * string =
+    let info =
+        ProcessStartInfo(
+            program,
+            arguments,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        )
+
+    use child =
+        match Process.Start info with
+        | null -> failtest $"{program} does not start"
+        | child -> child
+
+    let errors = child.StandardError.ReadToEndAsync()
+    let output = child.StandardOutput.ReadToEndAsync()
+
+    if not (child.WaitForExit limit) then
+        child.Kill()
+        failtest $"{program} did not come to an end"
+
+    child.ExitCode, output.Result, errors.Result
+
+/// The output of a program that must succeed.
+let run (program: string) (arguments: string list) : string =
+    let code, output, errors = start program arguments
+    let line = String.concat " " arguments
+    Expect.equal code 0 $"{program} {line}: {output}{errors}"
+    output
