@@ -49,6 +49,7 @@ module Exports =
     /// Changes both masks of a root at once (BLK-PERM-050, BLK-PERM-034).
     let private setRoot (context: Context) (state: State) (backend: Backend) perm shared =
         let edge = state.Edges[backend.Root]
+        Rule.act context (fun () -> GraphAction.SetRoot(backend.Id, perm, shared))
         let changed = { edge with Perm = perm; Shared = shared }
         let remembered = { backend with Perm = perm; Shared = shared }
         let backends = state.Backends.Add(backend.Id, remembered)

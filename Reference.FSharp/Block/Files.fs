@@ -159,6 +159,7 @@ module Files =
                     "lock", showLocks bit
                 ])
 
+                Rule.act context (fun () -> GraphAction.LockedOut node.Id)
                 Error(Rule.refuse context (Rule.file 11) node.Name text)
             | ValueNone -> Ok(bitsOf perm shared)
 

@@ -53,6 +53,7 @@ module GraphCommands =
                     refuse (Rule.graph 14) ("Block device " + name + " is in use")
                 | ValueNone ->
                     Rule.touch context (Rule.graph 14)
+                    Rule.act context (fun () -> GraphAction.Close id)
                     Ok(Transaction.close context state id)
 
     /// May this node be appended (BLK-GRAPH-021)?
@@ -98,6 +99,7 @@ module GraphCommands =
         let ask = { Own = [ "read-only", Value.Bool true ]; Children = []; Keep = true }
 
         Rule.touch context (Rule.graph 23)
+        Rule.act context (fun () -> GraphAction.MakeReadOnly)
 
         match Reopen.run context state [ id, ask ] with
         | Ok state -> state
@@ -105,6 +107,8 @@ module GraphCommands =
 
     /// The append itself: one refresh, all or nothing (BLK-GRAPH-022).
     let private append (context: Context) (state: State) (node: Node) (overlay: Node) =
+        Rule.act context (fun () -> GraphAction.Append(node.Id, overlay.Id))
+
         match
             Transaction.attachWithoutRefresh context state overlay.Id node.Id "backing" Role.Cow
         with

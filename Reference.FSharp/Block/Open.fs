@@ -92,7 +92,15 @@ module Open =
     let private childOf name (spec: Spec) = Options.childSpec name spec.Children
 
     /// A new node without children, put under its name (BLK-GRAPH-001, BLK-GRAPH-003).
-    let private addNode (state: State) id name (spec: Spec) effective (heritage: Heritage voption) =
+    let private addNode
+        context
+        (state: State)
+        id
+        name
+        (spec: Spec)
+        effective
+        (heritage: Heritage voption)
+        =
         let flags = Options.flags effective
 
         let node = {
@@ -116,6 +124,8 @@ module Open =
             Settings = OpenTests.settings spec effective
             KnownBytes = Graph.askedBytes
         }
+
+        Rule.act context (fun () -> GraphAction.AddNode node)
 
         {
             state with
@@ -143,6 +153,7 @@ module Open =
     /// A node just opened; its length is noted where the profile does.
     let private settle (context: Context) id (state: State) =
         let node = { state.Nodes[id] with IsOpening = false }
+        Rule.act context (fun () -> GraphAction.Settle id)
 
         let bytes =
             if context.Profile.RemembersLength then
@@ -181,13 +192,15 @@ module Open =
             let finish (state: State) =
                 match temporary with
                 | ValueSome backend -> Transaction.removeBackend context state backend
-                | ValueNone when file >= 0 -> Transaction.closeIfUnreferenced context state file
+                | ValueNone when file >= 0 ->
+                    Rule.act context (fun () -> GraphAction.CloseIfUnreferenced file)
+                    Transaction.closeIfUnreferenced context state file
                 | ValueNone -> state
 
             match OpenTests.own context state spec effective with
             | Error why -> fail context state why (fun () -> finish state)
             | Ok name ->
-                let state = addNode state id name spec effective heritage
+                let state = addNode context state id name spec effective heritage
 
                 match openDriver context state id spec file images with
                 | Error refused ->

@@ -178,6 +178,17 @@ module Oracle =
         : Outcome list =
         outcomes (Context.noting profile world touched ValueNone) state command
 
+    /// The first outcome the profile allows, with what was done to the graph added to `actions`.
+    let stepNoting
+        (actions: ResizeArray<GraphAction>)
+        (profile: Profile)
+        (world: World)
+        (state: State)
+        (command: Command)
+        : Outcome =
+        let context = Context.noting profile world [||] ValueNone
+        perform { context with Actions = ValueSome actions } state command
+
     /// The same, with the derivation added to `steps`.
     let stepExplaining
         (steps: ResizeArray<Step>)

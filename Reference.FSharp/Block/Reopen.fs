@@ -106,9 +106,13 @@ module Reopen =
         let state = progress.State
         let node = state.Nodes[entry.Node]
 
+        let refused stage = Rule.act context (fun () -> GraphAction.RefusedEntry(node.Id, stage))
+
         let tested refusal next =
             match refusal with
-            | ValueSome(refusal: Refusal) -> Error(struct (refusal, progress))
+            | ValueSome(refusal: Refusal) ->
+                refused ReopenStage.Before
+                Error(struct (refusal, progress))
             | ValueNone -> next ()
 
         Rule.say context (Rule.reopen 10) node.Name "is prepared" (fun () -> [
@@ -132,13 +136,17 @@ module Reopen =
                 | Error stop -> Error stop
                 | Ok linked ->
                     match ReopenTests.unchanged context linked.State node entry with
-                    | ValueSome refusal -> Error(struct (refusal, linked))
+                    | ValueSome refusal ->
+                        refused ReopenStage.After
+                        Error(struct (refusal, linked))
                     | ValueNone -> Ok { linked with Done = entry :: linked.Done }
 
         tested (ReopenTests.support context node entry) (fun () ->
             tested (ReopenTests.reset context node entry) (fun () ->
                 match ReopenTests.driver context (lengthsOf node) node entry with
-                | Error refusal -> Error(struct (refusal, progress))
+                | Error refusal ->
+                    refused ReopenStage.Before
+                    Error(struct (refusal, progress))
                 | Ok entry ->
                     tested (ReopenTests.backing context state node entry) (fun () -> links entry)))
 
@@ -221,6 +229,7 @@ module Reopen =
             | ValueNone -> Ok { entry with Settings = Settings.Qcow2(Image.hold seen) }
             | ValueSome text ->
                 let name = linked.Nodes[entry.Node].Name
+                Rule.act context (fun () -> GraphAction.RefusedEntry(entry.Node, ReopenStage.Image))
                 Error(Rule.refuse context (Rule.opening 22) name text)
         | _ -> Ok entry
 
@@ -272,11 +281,28 @@ module Reopen =
 
             Ok(List.fold close state (List.rev progress.Removed))
 
+    /// An entry as it is noted for whoever replays it.
+    let private wish (entry: Entry) : ReopenWish =
+        let child name =
+            match Options.childSpec name entry.Children with
+            | ValueSome(ChildSpec.Reference child) -> Some(name, ValueSome child)
+            | ValueSome ChildSpec.Nothing -> Some(name, ValueNone)
+            | _ -> None
+
+        {
+            Node = entry.Node
+            Writable = entry.Flags.Writable
+            AutoReadOnly = entry.Flags.AutoReadOnly
+            Children = List.choose child [ "backing"; "file" ]
+        }
+
     /// Reopens the nodes that are asked for, in this order.
     let run (context: Context) (state: State) (asked: (int * Ask) list) : Result<State, Refused> =
         match ReopenQueue.build context state asked with
         | Error why -> Refused.by state why
         | Ok queue ->
+            Rule.act context (fun () -> GraphAction.Reopen(List.map wish queue))
+
             let rec prepareAll progress queue =
                 match queue with
                 | [] -> decide context state progress

@@ -22,6 +22,8 @@ type Context = {
     Touched: uint64[]
     /// The derivation so far, when one is asked for.
     Steps: ResizeArray<Step> voption
+    /// What was done to the graph so far, when somebody is going to replay it.
+    Actions: ResizeArray<GraphAction> voption
     /// Answers to what the model leaves open: the first ones are prescribed, the next are "yes".
     Answers: bool list
     /// The answers that were used.
@@ -36,6 +38,7 @@ module Context =
         World = world
         Touched = touched
         Steps = steps
+        Actions = ValueNone
         Answers = []
         Asked = ResizeArray(0)
     }
@@ -95,6 +98,12 @@ module Rule =
                 Values = values ()
                 Sentence = sentence
             }
+        | ValueNone -> ()
+
+    /// Notes what is about to be done to the graph.
+    let inline act (context: Context) ([<InlineIfLambda>] action: unit -> GraphAction) : unit =
+        match context.Actions with
+        | ValueSome actions -> actions.Add(action ())
         | ValueNone -> ()
 
     /// The name under which the step of a refusal shows its text.

@@ -138,6 +138,8 @@ module Transaction =
 
     /// Attaches a child to a node (BLK-PERM-040).
     let attach context state parentId childId name role : Result<State, Refusal> =
+        Rule.act context (fun () -> GraphAction.Attach(parentId, childId, name, role))
+
         match attachWithoutRefresh context state parentId childId name role with
         | Error refusal -> Error refusal
         | Ok linked -> Refresh.run context linked [ parentId ]
@@ -152,6 +154,7 @@ module Transaction =
         (shared: Perm)
         : Result<struct (State * int), Refusal> =
         let id = state.NextBackend
+        Rule.act context (fun () -> GraphAction.AttachRoot(nodeId, perm, shared))
 
         Rule.say context (Rule.perm 40) state.Nodes[nodeId].Name "gets a root" (fun () -> [
             "backend", (if name = "" then "unnamed" else name)
@@ -263,6 +266,7 @@ module Transaction =
     /// Detaches and forgets a backend (BLK-PERM-050).
     let removeBackend (context: Context) (state: State) (id: int) : State =
         let backend = state.Backends[id]
+        Rule.act context (fun () -> GraphAction.RemoveBackend id)
         let state = detach context state backend.Root
         { state with Backends = state.Backends.Remove id }
 

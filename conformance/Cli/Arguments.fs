@@ -20,7 +20,7 @@ let private option<'a> (name: string) (meaning: string) : Option<'a> =
 let lane: Option<string> =
     option
         "--lane"
-        "smoke, exhaustive, memory, files, soak, canary or qemu; default: files, then memory"
+        "smoke, exhaustive, memory, files, soak, canary, model or qemu; default: files, then memory"
 
 /// --seed
 let seed: Option<string> =
@@ -113,12 +113,13 @@ let sutOf (parsed: ParseResult) : Sut =
     | None
     | Some "memory" -> Sut.EngineInMemory
     | Some "files" -> Sut.EngineOnFiles
+    | Some "model" -> Sut.Model
     | Some name ->
         match ServerKind.ofWord name with
         | Some kind -> Sut.Server kind
         | None ->
             misuse
-                $"there is no system '{name}'; there are memory, files, qemu, storaged, \
+                $"there is no system '{name}'; there are memory, files, model, qemu, storaged, \
                   exec:COMMAND, unix:SOCKET"
 
 /// What a lane shall check: a QMP server that was asked for, or its own system.
@@ -127,6 +128,7 @@ let sutFor (parsed: ParseResult) (lane: Lane) : Sut =
     | None, _ -> lane.Sut
     | Some _, true when Lane.isServer (sutOf parsed) -> sutOf parsed
     | Some word, true -> misuse $"the lane {lane.Name} checks QMP servers, not {word}"
+    | Some "model", false when lane.Name = Lane.exhaustive.Name -> Sut.Model
     | Some word, false ->
         if sutOf parsed <> lane.Sut then
             misuse $"the lane {lane.Name} does not run on {word}; --lane qemu takes any QMP server"

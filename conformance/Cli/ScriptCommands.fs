@@ -55,7 +55,7 @@ let private withMaker (parsed: ParseResult) (script: Script) (work: SubjectMaker
     | Some why when Lane.isServer sut -> misuse $"the script cannot run on a QMP server: {why}"
     | _ -> ()
 
-    let onDisk = sut <> Sut.EngineInMemory
+    let onDisk = not (Lane.isInMemory sut)
 
     use scratch =
         if onDisk then

@@ -53,7 +53,7 @@ let clean = [
         Nbd.TcpTests.tests
     ]
     Mutants.MutantTests.tests
-    testList "proofs" [ Proofs.ProveTests.tests ]
+    testList "proofs" [ Proofs.ProveTests.tests; Proofs.ModelTests.tests ]
     Qemu.DaemonTests.tests
     Qemu.ServerTests.tests
     Qemu.FindingsTests.tests

@@ -89,6 +89,7 @@ module RunReport =
             match f.Found.Sut with
             | Sut.EngineInMemory -> ""
             | Sut.EngineOnFiles -> "--files "
+            | Sut.Model -> "--sut model "
             | Sut.Server kind -> $"--sut {Quoting.shell (ServerKind.word kind)} "
 
         f.Path |> Option.map (fun path -> $"ashlar-conform replay {system}{Quoting.shell path}")

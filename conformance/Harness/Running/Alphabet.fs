@@ -228,5 +228,8 @@ let nodesMax = 3
 /// Commands of a script at most.
 let commandsMax = 3
 
+/// The most of a script for the proved model, whose steps cost a hundred times an engine's.
+let modelCommandsMax = 1
+
 /// What comes before a graph's first node: exports need the server.
 let opening = [ NbdServerStart ]

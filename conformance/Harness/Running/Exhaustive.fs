@@ -16,7 +16,14 @@ let private troublesMax = 3
 
 /// One worker's walk through the scripts of a graph.
 type private Walk
-    (graph: ExhaustiveGraph, part: Part, maker: SubjectMaker, coverage: Coverage, report) =
+    (
+        graph: ExhaustiveGraph,
+        part: Part,
+        commandsMax: int,
+        maker: SubjectMaker,
+        coverage: Coverage,
+        report
+    ) =
     let building = ExhaustiveGraphs.commands graph
     let touched = Array.zeroCreate<uint64> Rule.subjects.Length
     let mutable scripts = 0L
@@ -46,7 +53,7 @@ type private Walk
             Number = int64 graph.Number
             RunSeed = part.Seed
             Profile = graph.Profile
-            Sut = Sut.EngineInMemory
+            Sut = part.Sut
             Script = { graph.World with Steps = steps }
             Disagreement =
                 Checking.disagreement
@@ -112,8 +119,7 @@ type private Walk
 
     /// How many scripts extend one of that length.
     member private _.Below(length: int) : int64 =
-        Seq.init (Alphabet.commandsMax - length) (fun i -> pown (int64 letters.Length) (i + 1))
-        |> Seq.sum
+        Seq.init (commandsMax - length) (fun i -> pown (int64 letters.Length) (i + 1)) |> Seq.sum
 
     /// Checks every script that extends the prefix.
     member private this.From(prefix: Command list, world: World, state: State) : unit =
@@ -129,7 +135,7 @@ type private Walk
                     // A refused letter leads back to the prefix itself, whose scripts are all
                     // checked; they count as the scripts they are.
                     scripts <- scripts + this.Below length
-                elif length < Alphabet.commandsMax then
+                elif length < commandsMax then
                     this.From(prefix @ [ command ], outcome.World, outcome.State)
         )
 
@@ -149,23 +155,30 @@ let run (progress: Progress) (part: Part) : PartResult * Counts =
         |> Array.filter (fun graph ->
             part.Only |> Option.forall (fun number -> number = int64 graph.Number))
 
+    let commandsMax =
+        match part.Sut with
+        | Sut.Model -> Alphabet.modelCommandsMax
+        | _ -> Alphabet.commandsMax
+
     let gate = obj ()
     let coverage = Coverage()
     let found = Catch progress
     let mutable next = -1
     let mutable scripts = 0L
     let mutable fault: exn option = None
+    let mutable system = ""
     progress.Part <- part.Lane
 
     let body (index: int) () =
         try
             use maker = part.Maker $"exhaustive-{index}"
+            lock gate (fun () -> system <- maker.Name)
             let mine = Coverage()
             let mutable number = Interlocked.Increment &next
 
             while number < graphs.Length && not progress.Stop do
                 let before = mine.Transitions
-                let walked = Walk(graphs[number], part, maker, mine, found.Add).All()
+                let walked = Walk(graphs[number], part, commandsMax, maker, mine, found.Add).All()
                 Interlocked.Add(&scripts, walked) |> ignore
                 progress.Count(mine.Transitions - before)
                 number <- Interlocked.Increment &next
@@ -197,7 +210,7 @@ let run (progress: Progress) (part: Part) : PartResult * Counts =
         Coverage = coverage
         Disagreements = found.Total
         Deaths = found.Deaths
-        System = "engine, memory"
+        System = system
         Lacks = []
         DeathCauses = found.DeathCauses
         Found = found.Kept

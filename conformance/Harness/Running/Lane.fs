@@ -18,6 +18,8 @@ type Sut =
     | EngineInMemory
     /// The engine, over real files.
     | EngineOnFiles
+    /// The model of `proofs/`, compiled.
+    | Model
     /// A QMP server.
     | Server of ServerKind
 
@@ -112,8 +114,18 @@ module Lane =
             Profile = Profile.qemu72
     }
 
+    /// Random scripts through what is proved.
+    let model = {
+        memory with
+            Name = "model"
+            Meaning =
+                "Random scripts through the proved model of proofs/, compiled, beside the oracle: \
+                 the same decisions, the same graph."
+            Sut = Sut.Model
+    }
+
     /// Every lane, in the order of `list`.
-    let all = [ smoke; exhaustive; memory; files; soak; canary; qemu ]
+    let all = [ smoke; exhaustive; memory; files; soak; canary; model; qemu ]
 
     /// The lane of that name.
     let ofName (name: string) : Lane option = all |> List.tryFind (fun l -> l.Name = name)
@@ -129,13 +141,23 @@ module Lane =
         match sut with
         | Sut.Server _ -> true
         | Sut.EngineInMemory
-        | Sut.EngineOnFiles -> false
+        | Sut.EngineOnFiles
+        | Sut.Model -> false
+
+    /// Whether its files are its own, in process memory.
+    let isInMemory (sut: Sut) : bool =
+        match sut with
+        | Sut.EngineInMemory
+        | Sut.Model -> true
+        | Sut.EngineOnFiles
+        | Sut.Server _ -> false
 
     /// The profile of a system when none is given.
     let usualProfile (sut: Sut) : Profile =
         match sut with
         | Sut.EngineInMemory
         | Sut.EngineOnFiles
+        | Sut.Model
         | Sut.Server ServerKind.Storaged -> Profile.ashlar
         | Sut.Server _ -> Profile.qemu72
 
@@ -147,13 +169,14 @@ module Lane =
 
     /// What generators of a lane may do.
     let surroundings (sut: Sut) (profile: Profile) : Surroundings = {
-        RealFiles = sut <> Sut.EngineInMemory
-        ForeignOwners = sut = Sut.EngineInMemory || Libc.userId () = 0
+        RealFiles = not (isInMemory sut)
+        ForeignOwners = isInMemory sut || Libc.userId () = 0
         OverQmp = isServer sut
         LiveServers =
             match sut with
             | Sut.EngineInMemory
             | Sut.EngineOnFiles
+            | Sut.Model
             | Sut.Server(ServerKind.Qemu | ServerKind.Storaged) -> true
             | Sut.Server _ -> false
         Legacy = isLegacy profile
@@ -176,5 +199,6 @@ module Lane =
         | Sut.Server(ServerKind.Unix _ as kind) -> new QmpMaker(kind, profile, "") :> SubjectMaker
         | Sut.Server kind -> new QmpMaker(kind, profile, directory ())
         | _ when not (hasEngine profile) -> new OracleMaker(profile)
+        | Sut.Model -> new ModelMaker(profile)
         | Sut.EngineOnFiles -> new EngineMaker("engine, files", new FilesWorldMaker(directory ()))
         | Sut.EngineInMemory -> new EngineMaker("engine, memory", new MemoryWorldMaker())

@@ -116,7 +116,7 @@ let parts (scratch: Scratch option) (wish: Wish) : Part list =
 
 /// Whether the lane needs a directory.
 let needsFiles (wish: Wish) : bool =
-    wish.Sut <> Sut.EngineInMemory
+    not (Lane.isInMemory wish.Sut)
     || wish.Lane.Name = Lane.smoke.Name
     || wish.Lane.Name = Lane.soak.Name
 

@@ -323,6 +323,8 @@ module Runner =
             | Sut.Server ServerKind.Qemu
             | Sut.EngineInMemory
             | Sut.EngineOnFiles -> ""
+            | Sut.Model when found.Lane = Lane.model.Name -> ""
+            | Sut.Model -> "--sut model "
             | Sut.Server kind -> $"--sut {Quoting.shell (ServerKind.word kind)} "
 
         $"ashlar-conform run --lane {found.Lane} {system}{profile}"

@@ -6,7 +6,7 @@ open Ashlar.Conformance
 
 /// The exhaustive lane has tests of its own, and so has the one that needs a daemon; the canary
 /// must fail.
-let private lanes = [ Lane.smoke; Lane.memory; Lane.files; Lane.soak ]
+let private lanes = [ Lane.smoke; Lane.memory; Lane.files; Lane.soak; Lane.model ]
 
 /// Long enough for two turns of soak: one in memory and one on files.
 let private twoTurns = Budget.Seconds 31
