@@ -141,9 +141,12 @@ module Disk =
             else
                 readVote context state world node threshold rewrites offset length
 
-    /// Reads of a child are tested against the child's own length.
-    and private readChild context state world id offset length : Answer<Bytes> =
-        if inside context state world id offset length then
+    /// Reads of a child are tested against the child's own length. A parent that remembers a longer
+    /// one reads zeroes beyond it (DD-LENGTH, BLK-SIZE-005).
+    and private readChild (context: Context) state world id offset length : Answer<Bytes> =
+        if context.Profile.RemembersLength then
+            readBacking context state world id offset length
+        elif inside context state world id offset length then
             read context state world id offset length
         else
             answer world (Error ioError)
