@@ -184,8 +184,14 @@ public enum Bug
     [PlantedBug("A snapshot leaves the oldest parent at the old node.")]
     SnapshotMovesOneParentTooFew,
 
+    [PlantedBug("Nodes that exports keep in different threads can be joined.")]
+    ThreadsNotTested,
+
     [PlantedBug("Nobody tests whether another process uses an unshared permission.")]
     UnsharedLocksNotTested,
+
+    [PlantedBug("An iothread that an export runs in can be deleted.")]
+    UsedThreadDeleted,
 
     [PlantedBug("A read-only node grants write-unchanged.")]
     WriteUnchangedAllowedOnReadOnly,

@@ -10,6 +10,19 @@ type Request =
     | WriteZeroes of offset: int64 * length: int64
     | Flush
 
+/// Where an export is to run (BLK-OBJ-005).
+type ThreadWish = {
+    /// The id of an iothread.
+    IoThread: string option
+    /// Whether the export is to stay there (BLK-OBJ-006).
+    Fixed: bool
+}
+
+/// Makers of wishes.
+module ThreadWish =
+    /// Anywhere.
+    let none = { IoThread = None; Fixed = false }
+
 /// Everything that can be asked of the oracle.
 type Command =
     | BlockdevAdd of options: Value
@@ -20,7 +33,12 @@ type Command =
     | NbdServerStart
     /// BLK-EXPORT-009.
     | NbdServerStop
-    | BlockExportAdd of id: string * nodeName: string * name: string option * writable: bool
+    | BlockExportAdd of
+        id: string *
+        nodeName: string *
+        name: string option *
+        writable: bool *
+        runs: ThreadWish
     | BlockExportDel of id: string
     /// BLK-EXPORT-008; legacy profiles BLK-EXPORT-010.
     | NbdServerAdd of device: string * name: string * writable: bool
@@ -73,11 +91,16 @@ module Command =
                     Value.Dict [ "type", str "unix"; "data", Value.Dict [ "path", str "nbd.sock" ] ]
                 ]
             | NbdServerStop -> "nbd-server-stop", []
-            | BlockExportAdd(id, node, exportName, writable) ->
+            | BlockExportAdd(id, node, exportName, writable, runs) ->
                 "block-export-add",
                 [
                     "type", str "nbd"
                     "id", str id
+                    if runs.Fixed then
+                        "fixed-iothread", Value.Bool true
+                    match runs.IoThread with
+                    | Some thread -> "iothread", str thread
+                    | None -> ()
                     "node-name", str node
                     match exportName with
                     | Some n -> "name", str n
@@ -164,6 +187,8 @@ module Command =
             Some [
                 "type", AnEnum [ "nbd" ], true
                 "id", AString, true
+                "fixed-iothread", ABool, false
+                "iothread", AString, false
                 "node-name", AString, true
                 "writable", ABool, false
                 "name", AString, false
@@ -244,12 +269,14 @@ module Command =
             | "block_resize" -> Ok(BlockResize(text "node-name", number "size"))
             | "nbd-server-start" -> Ok NbdServerStart
             | "block-export-add" ->
-                let name =
-                    match Value.find "name" members with
+                let given key =
+                    match Value.find key members with
                     | ValueSome(Value.Str s) -> Some s
                     | _ -> None
 
-                Ok(BlockExportAdd(text "id", text "node-name", name, flag "writable"))
+                let runs = { IoThread = given "iothread"; Fixed = flag "fixed-iothread" }
+                let name = given "name"
+                Ok(BlockExportAdd(text "id", text "node-name", name, flag "writable", runs))
             | "block-export-del" -> Ok(BlockExportDel(text "id"))
             | "nbd-server-stop" -> Ok NbdServerStop
             | "object-add" ->

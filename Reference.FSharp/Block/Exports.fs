@@ -132,9 +132,28 @@ module Exports =
                     let export = { export with Backend = backend }
                     Ok { state with Exports = export :: state.Exports }
 
+    /// The thread an export of a node gets (BLK-OBJ-005, BLK-OBJ-006).
+    let private threadFor (context: Context) (state: State) node (runs: ThreadWish) =
+        let refuse rule text = Error(struct (rule, text))
+
+        match runs.IoThread with
+        | Some thread when context.World.Objects.TryFind thread <> Some ObjectKind.IoThread ->
+            refuse (Rule.obj 5) ("iothread \"" + thread + "\" not found")
+        | Some thread ->
+            Rule.touch context (Rule.obj 5)
+
+            match Graph.fixedThread state node with
+            | ValueSome other when runs.Fixed && other <> thread ->
+                refuse (Rule.obj 6) Transaction.threadText
+            | _ -> Ok thread
+        | None when runs.Fixed ->
+            Rule.touch context (Rule.obj 6)
+            Ok(Graph.threadOf state node)
+        | None -> Ok ""
+
     /// block-export-add (BLK-EXPORT-001, 002; BLK-EXPORT-003: a writable export needs a writable
     /// node; BLK-EXPORT-004, 005).
-    let add (context: Context) (state: State) id nodeName (name: string option) writable =
+    let add (context: Context) (state: State) id nodeName (name: string option) writable runs =
         let refuse = refusing context state nodeName
         Rule.touch context (Rule.export 1)
         Rule.touch context (Rule.export 3)
@@ -149,12 +168,17 @@ module Exports =
             | Ok node when writable && not state.Nodes[node].Writable ->
                 refuse (Rule.export 3) "Cannot export read-only node as writable"
             | Ok node ->
-                createExport context state node {
-                    Id = id
-                    Name = Option.defaultValue nodeName name
-                    Writable = writable
-                    Backend = -1
-                }
+                match threadFor context state node runs with
+                | Error(struct (rule, text)) -> refuse rule text
+                | Ok thread ->
+                    createExport context state node {
+                        Id = id
+                        Name = Option.defaultValue nodeName name
+                        Writable = writable
+                        Thread = thread
+                        FixedThread = runs.Fixed
+                        Backend = -1
+                    }
 
     /// nbd-server-add, today a block-export-add under the export's name (BLK-EXPORT-008).
     let addByDevice (context: Context) (state: State) device name writable =
@@ -163,7 +187,8 @@ module Exports =
         | Ok node ->
             let node = state.Nodes[node]
             Rule.touch context (Rule.export 8)
-            add context state name node.Name (Some name) (writable && node.Writable)
+            let isWritable = writable && node.Writable
+            add context state name node.Name (Some name) isWritable ThreadWish.none
 
     let private remove (context: Context) (state: State) rule id =
         match state.Exports |> List.tryFind (fun export -> export.Id = id) with

@@ -125,6 +125,10 @@ type Export = {
     Id: string
     Name: string
     Writable: bool
+    /// The iothread it was given, or none (BLK-OBJ-005).
+    Thread: string
+    /// Whether it stays there (BLK-OBJ-006).
+    FixedThread: bool
     /// The backend that holds its root.
     Backend: int
 }
@@ -280,6 +284,54 @@ module Graph =
     /// Whether the node is the other one or lies below it.
     let reaches (state: State) (top: int) (bottom: int) : bool =
         top = bottom || List.contains bottom (below state [ top ])
+
+    /// The nodes that links join with one, itself included, whichever way they point.
+    let joined (state: State) (start: int) : Set<int> =
+        let rec visit (seen: Set<int>) id =
+            if seen.Contains id then
+                seen
+            else
+                let node = state.Nodes[id]
+
+                let above =
+                    node.Parents
+                    |> List.choose (fun e ->
+                        match state.Edges[e].Parent with
+                        | Parent.Node parent -> Some parent
+                        | Parent.Backend _ -> None)
+
+                node.Children
+                |> List.map (fun e -> state.Edges[e].Child)
+                |> List.append above
+                |> List.fold visit (seen.Add id)
+
+        visit Set.empty start
+
+    /// The exports of what is joined with a node, newest first.
+    let private exportsOf (state: State) id =
+        let nodes = joined state id
+
+        state.Exports
+        |> List.filter (fun export ->
+            nodes.Contains state.Edges[state.Backends[export.Backend].Root].Child)
+
+    /// The thread that fixed exports hold a node and what is joined with it in (BLK-OBJ-006).
+    let fixedThread (state: State) (id: int) : string voption =
+        if state.Exports |> List.exists _.FixedThread then
+            match exportsOf state id |> List.tryFind _.FixedThread with
+            | Some export -> ValueSome export.Thread
+            | None -> ValueNone
+        else
+            ValueNone
+
+    /// The thread a node runs in; the main one has no name (BLK-OBJ-006).
+    let threadOf (state: State) (id: int) : string =
+        match fixedThread state id with
+        | ValueSome thread -> thread
+        | ValueNone ->
+            match exportsOf state id |> List.tryFind (fun export -> export.Thread <> "") with
+            | Some export -> export.Thread
+            | None -> ""
 
     /// The lock bytes a file node holds (BLK-FILE-010): bit i for 100+i, bit 4+i for 200+i.
     let lockBits (hold: FileHold) : int =

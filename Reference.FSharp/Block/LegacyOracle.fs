@@ -85,7 +85,14 @@ module LegacyOracle =
                 let perm = if writable then Perm.CR ||| Perm.W else Perm.CR
                 let! state, backend = addBackend context state "" node.Id perm exportShared
 
-                let export = { Id = name; Name = name; Writable = writable; Backend = backend.Id }
+                let export = {
+                    Id = name
+                    Name = name
+                    Writable = writable
+                    Thread = ""
+                    FixedThread = false
+                    Backend = backend.Id
+                }
 
                 return { state with Exports = export :: state.Exports }
             }

@@ -23,14 +23,24 @@ module Objects =
         | Settings.Throttle joined -> joined = group
         | _ -> false
 
-    /// object-del: there, and no throttle node in the group (BLK-OBJ-003).
+    /// Whether somebody needs the object. QEMU 7.2 does not ask for whom a thread runs, and dies
+    /// of it later (DD-USED-IOTHREAD).
+    let private isInUse (context: Context) (state: State) id kind =
+        match kind with
+        | ObjectKind.ThrottleGroup -> Map.exists (isMember id) state.Nodes
+        | ObjectKind.IoThread ->
+            context.Profile.KeepsUsedThreads
+            && state.Exports |> List.exists (fun export -> export.Thread = id)
+        | ObjectKind.Secret -> false
+
+    /// object-del: there, no throttle node in the group, no export in the thread (BLK-OBJ-003).
     let del (context: Context) (state: State) (id: string) : Result<World, Refusal> =
         let refuse text = Error(Rule.refuse context (Rule.obj 3) id text)
         let world = context.World
 
         match world.Objects.TryFind id with
         | None -> refuse ("object '" + id + "' not found")
-        | Some ObjectKind.ThrottleGroup when Map.exists (isMember id) state.Nodes ->
+        | Some kind when isInUse context state id kind ->
             refuse ("object '" + id + "' is in use, can not be deleted")
         | Some _ ->
             Rule.touch context (Rule.obj 3)

@@ -81,8 +81,8 @@ module Oracle =
         | BlockResize(name, size) -> resize context state name size
         | NbdServerStart -> changed (Exports.startServer context state)
         | NbdServerStop -> changed (Exports.stopServer context state)
-        | BlockExportAdd(id, node, name, writable) ->
-            changed (Exports.add context state id node name writable)
+        | BlockExportAdd(id, node, name, writable, runs) ->
+            changed (Exports.add context state id node name writable runs)
         | BlockExportDel id -> changed (Exports.del context state id)
         | BackendAttach(name, node, perm, shared) ->
             changed (Exports.attachBackend context state name node perm shared)

@@ -89,6 +89,9 @@ type Profile = {
     /// BLK-OPEN-021, BLK-OPEN-017: what ashlar refuses because it is not there yet is used:
     /// features of qcow2, direct I/O, engines.
     UsesFeatures: bool
+    /// BLK-OBJ-003: an iothread that an export runs in stays; where it does not, QEMU dies of it
+    /// (DD-USED-IOTHREAD).
+    KeepsUsedThreads: bool
     /// BLK-GRAPH-003: generated names are counted; otherwise they are equal after renaming.
     CountedNames: bool
 }
@@ -116,6 +119,7 @@ module Profile =
         ForcesHeaderName = false
         NarrowThreshold = false
         UsesFeatures = false
+        KeepsUsedThreads = true
         CountedNames = true
     }
 
@@ -141,6 +145,7 @@ module Profile =
             ForcesHeaderName = true
             NarrowThreshold = true
             UsesFeatures = true
+            KeepsUsedThreads = false
             CountedNames = false
     }
 
@@ -163,6 +168,8 @@ module Profile =
             // No command of these profiles changes a length.
             RemembersLength = false
             ForcesHeaderName = false
+            // Its exports run in the main thread.
+            KeepsUsedThreads = true
     }
 
     /// Commit e35bdc123a itself: the option is parsed and inherited, nothing more.
@@ -171,8 +178,38 @@ module Profile =
     /// Every profile.
     let all = [ ashlar; ashlarStatic; qemu72; qemu31; qemuSeed ]
 
-    /// The profile of that name.
-    let ofName (name: string) : Profile option = all |> List.tryFind (fun p -> p.Name = name)
+    /// What ends a declared difference, where that is one choice.
+    let private endings: (string * (Profile -> Profile)) list = [
+        "DD-RESIZE-RO", (fun p -> { p with ResizeOnReadOnly = false })
+        "DD-STALE-PERMS", (fun p -> { p with StalePermissions = false })
+        "DD-LIST-ORDER", (fun p -> { p with ListOrderOnAbort = false })
+        "DD-REOPEN-ORDER", (fun p -> { p with ReopenListOrder = false })
+        "DD-FORCE-SHARE", (fun p -> { p with ForceShareNeverReopens = false })
+        "DD-NBD-REOPEN", (fun p -> { p with NbdReopenFails = false })
+        "DD-FD-FLAGS", (fun p -> { p with ReopenForgetsFlags = false })
+        "DD-PROBE", (fun p -> { p with ProbesBacking = false })
+        "DD-HEADER-NAME", (fun p -> { p with ForcesHeaderName = false })
+        "DD-THRESHOLD", (fun p -> { p with NarrowThreshold = false })
+        "DD-LENGTH", (fun p -> { p with RemembersLength = false })
+    ]
+
+    /// What stands between a profile's name and the difference that it is without.
+    let without = "-without-"
+
+    let rec private find (name: string) : Profile option =
+        match all |> List.tryFind (fun p -> p.Name = name), name.LastIndexOf without with
+        | Some profile, _ -> Some profile
+        | None, at when at > 0 ->
+            let id = name.Substring(at + without.Length)
+
+            match find (name.Substring(0, at)), List.tryFind (fst >> (=) id) endings with
+            | Some profile, Some(_, change) -> Some { change profile with Name = name }
+            | _ -> None
+        | None, _ -> None
+
+    /// The profile of that name; `qemu-7.2-without-DD-FD-FLAGS` is `qemu-7.2` with what the
+    /// specification says in the place of that difference, so that a run finds it.
+    let ofName (name: string) : Profile option = find name
 
     /// Every declared difference: who makes it, its id, what it departs from, what it breaks.
     let private differences: ((Profile -> bool) * string * string * string list * string) list = [

@@ -87,8 +87,17 @@ module Transaction =
     let cycleText (child: string) (name: string) (parent: string) : string =
         "Making '" + child + "' a " + name + " child of '" + parent + "' would create a cycle"
 
-    /// Links a child without asking for permissions: depth, cycle, then the provisional pair of
-    /// the rule (BLK-PERM-040).
+    /// The text of what would have to run in two threads (BLK-OBJ-006).
+    let threadText = "Cannot change iothread of active block backend"
+
+    /// Whether fixed exports keep two nodes in different threads (BLK-OBJ-006).
+    let private areApart (state: State) parent child =
+        match Graph.fixedThread state parent, Graph.fixedThread state child with
+        | ValueSome one, ValueSome other -> one <> other
+        | _ -> false
+
+    /// Links a child without asking for permissions: depth, cycle, threads, then the provisional
+    /// pair of the rule (BLK-PERM-040).
     let attachWithoutRefresh
         (context: Context)
         (state: State)
@@ -119,6 +128,8 @@ module Transaction =
             refuse (Rule.opening 18) $"The graph would be deeper than {pathNodesMax} nodes"
         elif closesCycle then
             refuse (Rule.graph 8) (cycleText child.Name name parent.Name)
+        elif areApart state parentId childId then
+            refuse (Rule.obj 6) threadText
         else
             let struct (perm, shared) =
                 Graph.cumulative state parent

@@ -12,6 +12,16 @@ public sealed class BlockExport
         Backend = backend;
     }
 
+    /// <summary>
+    /// The id of the iothread it was given, or null for the main thread (BLK-OBJ-005). Requests run
+    /// on the threads of their connections whatever it says; the graph keeps the promise that it
+    /// stands for.
+    /// </summary>
+    public string? IoThread { get; internal init; }
+
+    /// <summary>Whether its node stays in that thread (BLK-OBJ-006).</summary>
+    public bool IsFixedThread { get; internal init; }
+
     /// <summary>The id the user chose.</summary>
     public string Id { get; }
 

@@ -32,7 +32,9 @@ public sealed partial class BlockGraph
         return null;
     }
 
-    /// <summary>object-del: a group with members cannot go (BLK-OBJ-003).</summary>
+    /// <summary>
+    /// object-del: a group with members and a thread with exports cannot go (BLK-OBJ-003).
+    /// </summary>
     public BlockError? TryObjectDel(string id)
     {
         int index = FindObject(id);
@@ -73,6 +75,10 @@ public sealed partial class BlockGraph
     // A node's group is what its last command that succeeded says.
     private bool IsInUse(in BlockObject found)
     {
+        if (found.Kind == BlockObjectKind.IoThread)
+        {
+            return IsThreadInUse(found.Id) && !Planted.Is(Bug.UsedThreadDeleted);
+        }
         if (found.Kind != BlockObjectKind.ThrottleGroup)
         {
             return false;

@@ -94,6 +94,7 @@ public sealed partial class BlockGraph
             DetachRoot(export.Backend);
         }
         _exports.Clear();
+        _fixedExports = 0;
         IsNbdServerRunning = false;
         return null;
     }
@@ -119,9 +120,17 @@ public sealed partial class BlockGraph
     public BlockError? TryNbdServerRemove(string name) => TryBlockExportDel(name);
 
     /// <summary>
-    /// block-export-add of type nbd; a null name means the node's (BLK-EXPORT-001 to -005).
+    /// block-export-add of type nbd; a null name means the node's (BLK-EXPORT-001 to -005). The
+    /// iothread is that of BLK-OBJ-005, and fixed keeps the node in it (BLK-OBJ-006).
     /// </summary>
-    public BlockError? TryBlockExportAdd(string id, string nodeName, string? name, bool writable)
+    public BlockError? TryBlockExportAdd(
+        string id,
+        string nodeName,
+        string? name,
+        bool writable,
+        string? iothread = null,
+        bool isFixedThread = false
+    )
     {
         if (!NodeOpener.IsWellFormed(id))
         {
@@ -150,12 +159,21 @@ public sealed partial class BlockGraph
                 NodeName = nodeName,
             };
         }
-        BlockExport export = new(id, name ?? nodeName, writable, new BlockBackend(this, null));
+        BlockError? error = ChooseThread(node, ref iothread, isFixedThread);
+        if (error is not null)
+        {
+            return error;
+        }
+        BlockExport export = new(id, name ?? nodeName, writable, new BlockBackend(this, null))
+        {
+            IoThread = iothread,
+            IsFixedThread = isFixedThread,
+        };
         Transaction.Begin();
-        BlockError? error = Transaction.Finish(AttachExport(export, node));
+        error = Transaction.Finish(AttachExport(export, node));
         if (error is null)
         {
-            _exports.Add(export);
+            AddExport(export);
         }
         return error;
     }
@@ -169,7 +187,7 @@ public sealed partial class BlockGraph
             return new BlockError(BlockErrorKind.NotFound, $"Export '{id}' is not found");
         }
         DetachRoot(export.Backend);
-        _exports.Remove(export);
+        RemoveExport(export);
         return null;
     }
 

@@ -83,11 +83,39 @@ internal sealed class GraphWalk
     }
 
     /// <summary>
-    /// The tests before an edge from parent to child is linked: depth, then cycle.
+    /// The tests before an edge from parent to child is linked: depth, cycle, threads.
     /// </summary>
     public BlockError? TestNewEdge(BlockNode parent, BlockNode child, string name) =>
         TestDepth(parent, child)
-        ?? (Reaches(child, parent) ? Cycle(child.Name, name, parent) : null);
+        ?? (Reaches(child, parent) ? Cycle(child.Name, name, parent) : null)
+        ?? _graph.TestThreads(parent, child);
+
+    /// <summary>Marks what links join with a node, whichever way they point.</summary>
+    public void Join(BlockNode start)
+    {
+        long walk = ++_graph.WalkCounter;
+        int count = 0;
+        start.VisitedIn = walk;
+        Push(ref count, start);
+        while (count > 0)
+        {
+            BlockNode node = _stack[--count];
+            for (BlockEdge? edge = node.FirstChild; edge is not null; edge = edge.NextInChildren)
+            {
+                Mark(ref count, edge.ChildNode, walk);
+            }
+            for (BlockEdge? edge = node.FirstParent; edge is not null; edge = edge.NextInParents)
+            {
+                if (edge.ParentNode is BlockNode parent)
+                {
+                    Mark(ref count, parent, walk);
+                }
+            }
+        }
+    }
+
+    /// <summary>Whether the last <see cref="Join"/> met the node.</summary>
+    public bool IsJoined(BlockNode node) => node.VisitedIn == _graph.WalkCounter;
 
     /// <summary>Refuses an edge that would make a path too long (BLK-OPEN-018).</summary>
     public BlockError? TestDepth(BlockNode parent, BlockNode child) =>
@@ -145,6 +173,15 @@ internal sealed class GraphWalk
             }
         }
         return false;
+    }
+
+    private void Mark(ref int count, BlockNode node, long walk)
+    {
+        if (node.VisitedIn != walk)
+        {
+            node.VisitedIn = walk;
+            Push(ref count, node);
+        }
     }
 
     private void Push(ref int count, BlockNode node)

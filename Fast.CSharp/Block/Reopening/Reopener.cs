@@ -273,6 +273,12 @@ internal sealed class Reopener
         }
         if (child is not null)
         {
+            // What is joined is another set without the link that just went.
+            BlockError? apart = _graph.TestThreads(node, child);
+            if (apart is not null)
+            {
+                return apart;
+            }
             _graph.Opener.LinkProvisionally(node, child, said.Name, roles);
             if (inherits)
             {

@@ -10,7 +10,6 @@ namespace Ashlar.Qmp;
 /// <summary>block-export-* and nbd-server-*.</summary>
 internal sealed class ExportCommands(
     BlockGraph graph,
-    ObjectCommands objects,
     NbdService nbd,
     Action<string, OptionValue> raise
 )
@@ -21,12 +20,14 @@ internal sealed class ExportCommands(
         string node = arguments.Text("node-name");
         string? name = arguments.TextOrNull("name");
         string? description = arguments.TextOrNull("description");
-        string? iothread = arguments.TextOrNull("iothread");
-        if (iothread is not null && !objects.HasIoThread(iothread) && IsFine(id, arguments))
-        {
-            return QmpAnswer.Error($"iothread \"{iothread}\" not found");
-        }
-        BlockError? error = graph.TryBlockExportAdd(id, node, name, arguments.Flag("writable"));
+        BlockError? error = graph.TryBlockExportAdd(
+            id,
+            node,
+            name,
+            arguments.Flag("writable"),
+            arguments.TextOrNull("iothread"),
+            arguments.Flag("fixed-iothread")
+        );
         if (error is not null)
         {
             return QmpAnswer.Of(error);
@@ -143,13 +144,6 @@ internal sealed class ExportCommands(
         }
         return QmpAnswer.Of(error);
     }
-
-    // What QEMU tests before it looks for the thread; the graph says what is wrong with the rest.
-    private bool IsFine(string id, OptionValue arguments) =>
-        NodeOpener.IsWellFormed(id)
-        && Find(id) is null
-        && graph.FindNode(arguments.Text("node-name")) is { } node
-        && !(node.IsReadOnly && arguments.Flag("writable"));
 
     // No node has bitmaps.
     private string? RefuseBitmaps(OptionValue? bitmaps)

@@ -94,9 +94,6 @@ internal sealed class ObjectCommands(BlockGraph graph)
         return QmpAnswer.Of(OptionValue.List([.. threads]));
     }
 
-    /// <summary>Whether there is an iothread of that id.</summary>
-    public bool HasIoThread(string id) => KindOf(id) == BlockObjectKind.IoThread;
-
     private static string? RefuseProperties(BlockObjectKind kind, OptionValue arguments) =>
         kind switch
         {

@@ -27,7 +27,7 @@ public sealed class StorageCommands : IQmpCommands, IDisposable
         _graph = graph;
         ObjectCommands objects = new(graph);
         _nbd = new NbdService(graph);
-        ExportCommands exports = new(graph, objects, _nbd, Raise);
+        ExportCommands exports = new(graph, _nbd, Raise);
         NodeCommands nodes = new(graph);
         Dictionary<string, Func<OptionValue, QmpAnswer>> handlers = new(StringComparer.Ordinal)
         {

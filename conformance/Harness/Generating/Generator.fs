@@ -103,6 +103,38 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | free when dice.Percent 90 -> dice.Pick free
         | _ -> dice.Pick table
 
+    let threads () = [|
+        for object in sight.World.Objects do
+            if object.Value = ObjectKind.IoThread then
+                object.Key
+    |]
+
+    /// Where an export is to run. In QEMU 7.2 a node whose export is not fixed can be given no
+    /// parent (conformance/findings/iothread-gets-a-parent.md), and a fixed export without a thread
+    /// of its own stays where the node's history has left it, of which nothing is claimed.
+    let threadWish () : ThreadWish =
+        match threads () with
+        | [||] when dice.Percent 98 -> ThreadWish.none
+        | [||] -> { IoThread = Some "io0"; Fixed = dice.Percent 50 }
+        | threads when dice.Percent 60 -> {
+            IoThread =
+                Some(
+                    if dice.Percent 4 then
+                        dice.Pick [| "tg0"; "nx"; "io1" |]
+                    else
+                        dice.Pick threads
+                )
+            Fixed = dice.Percent(if surroundings.OverQmp then 100 - Killers.share else 60)
+          }
+        | _ ->
+            let isClear =
+                sight.State.Exports |> List.forall (fun e -> e.FixedThread || e.Thread = "")
+
+            {
+                IoThread = None
+                Fixed = dice.Percent 8 && (isClear || not surroundings.OverQmp)
+            }
+
     let exportAdd () =
         let id =
             if dice.Percent 3 then
@@ -130,7 +162,8 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
             else
                 Some(unusedBy (fun name export -> export.Name = name) exportNames)
 
-        BlockExportAdd(id, node, name, dice.Percent(if mayWrite then 50 else 8))
+        let writable = dice.Percent(if mayWrite then 50 else 8)
+        BlockExportAdd(id, node, name, writable, threadWish ())
 
     let exportDel () =
         match sight.State.Exports with
@@ -240,18 +273,39 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         ObjectKind.ThrottleGroup
         ObjectKind.ThrottleGroup
         ObjectKind.IoThread
+        ObjectKind.IoThread
         ObjectKind.Secret
     |]
 
-    let objectIds = [| "tg0"; "tg1"; "tg2"; "io0" |]
+    let threadIds = [| "io0"; "io1" |]
+    let objectIds = [| "tg0"; "tg1"; "tg2"; "io0"; "io1" |]
 
     /// An id for which that holds, if there is one; seldom another, or one that is none.
-    let objectId (holds: string -> bool) =
-        match Array.filter holds objectIds with
+    let objectId (ids: string[]) (holds: string -> bool) =
+        match Array.filter holds ids with
         | _ when dice.Percent 4 -> dice.Pick [| "9!"; ""; "nx" |]
-        | [||] -> dice.Pick objectIds
-        | _ when dice.Percent 15 -> dice.Pick objectIds
+        | [||] -> dice.Pick ids
+        | _ when dice.Percent 15 -> dice.Pick ids
         | found -> dice.Pick found
+
+    let objectAdd (kind: ObjectKind) =
+        let ids =
+            if kind = ObjectKind.IoThread && dice.Percent 85 then
+                threadIds
+            else
+                objectIds
+
+        ObjectAdd(kind, objectId ids (not << sight.World.Objects.ContainsKey))
+
+    /// Deleting the thread of an export kills QEMU 7.2 (conformance/findings/used-iothread.md).
+    let rec objectDel () =
+        let id = objectId objectIds sight.World.Objects.ContainsKey
+        let isUsed = sight.State.Exports |> List.exists (fun export -> export.Thread = id)
+
+        if isUsed && surroundings.OverQmp && not (dice.Percent Killers.share) then
+            objectDel ()
+        else
+            ObjectDel id
 
     /// What nbd-server-remove names: an id, often one that is there.
     let removed () =
@@ -280,8 +334,8 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
         | 16 -> NbdServerAdd(anyName (), dice.Pick exportNames, dice.Percent 50)
         | 17 -> NbdServerRemove(removed (), dice.Percent 70)
         | 19 -> NbdServerStop
-        | 20 -> ObjectAdd(dice.Pick objectKinds, objectId (not << sight.World.Objects.ContainsKey))
-        | 21 -> ObjectDel(objectId sight.World.Objects.ContainsKey)
+        | 20 -> objectAdd (dice.Pick objectKinds)
+        | 21 -> objectDel ()
         | _ -> legacyReopen ()
 
     /// What a command needs first: a node, a backend, an export, a server. One command in ten goes
@@ -321,6 +375,8 @@ type Generator(seed: uint64, profile: Profile, surroundings: Surroundings) =
                         [| 1; 1; 2; 8 |]
                 )
             )
+        elif kind = 6 && not surroundings.Legacy && (threads ()).Length = 0 && dice.Percent 30 then
+            objectAdd ObjectKind.IoThread
         elif dice.Percent 90 then
             make (sensible kind)
         else

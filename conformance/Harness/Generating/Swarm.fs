@@ -67,7 +67,7 @@ module Swarm =
 
     /// The order of CommandKind.names.
     let private commandWeights =
-        Array.append [| 30; 9; 16; 9; 6; 2; 6; 3; 12; 8; 6; 10; 9; 4; 2; 7; 1; 1; 0 |] [| 1; 1; 1 |]
+        Array.append [| 30; 9; 16; 9; 6; 2; 6; 3; 12; 8; 6; 10; 9; 4; 2; 7; 1; 1; 0 |] [| 1; 2; 3 |]
 
     /// Of scripts about data.
     let private dataWeights =

@@ -106,6 +106,14 @@ let private attach name target perm shared meaning = {
     Make = fun nodes -> BackendAttach(name, (target nodes: Built).Name, perm, shared)
 }
 
+let private fixedExport id target thread meaning = {
+    Meaning = meaning
+    Make =
+        fun nodes ->
+            let runs = { IoThread = Some thread; Fixed = true }
+            BlockExportAdd(id, (target nodes: Built).Name, Some id, false, runs)
+}
+
 let private move meaning m = { Meaning = meaning; Make = fun _ -> Move m }
 
 /// The node's options with another value of one, or without it where there was one and `other` is
@@ -169,9 +177,17 @@ let letters: Letter list = [
     }
     {
         Meaning = "export top writable as e0"
-        Make = fun nodes -> BlockExportAdd("e0", (top nodes).Name, None, true)
+        Make = fun nodes -> BlockExportAdd("e0", (top nodes).Name, None, true, ThreadWish.none)
     }
     { Meaning = "end export e0"; Make = fun _ -> BlockExportDel "e0" }
+    fixedExport "e1" bottom "io1" "export bottom as e1, fixed in io1"
+    fixedExport "e2" top "io0" "export top as e2, fixed in io0"
+    {
+        Meaning = "add the iothread io0"
+        Make = fun _ -> ObjectAdd(ObjectKind.IoThread, "io0")
+    }
+    { Meaning = "delete the object io0"; Make = fun _ -> ObjectDel "io0" }
+    { Meaning = "stop the NBD server"; Make = fun _ -> NbdServerStop }
     {
         Meaning = "b0 writes 512 bytes at 512"
         Make = fun _ -> Request("b0", Request.Write(512L, 512L, 0xA5uy))
@@ -231,5 +247,9 @@ let commandsMax = 3
 /// The most of a script for the proved model, whose steps cost a hundred times an engine's.
 let modelCommandsMax = 1
 
-/// What comes before a graph's first node: exports need the server.
-let opening = [ NbdServerStart ]
+/// What comes before a graph's first node: exports need the server, and some a thread.
+let opening = [
+    NbdServerStart
+    ObjectAdd(ObjectKind.IoThread, "io0")
+    ObjectAdd(ObjectKind.IoThread, "io1")
+]

@@ -112,13 +112,19 @@ let private simplerCommands (command: Command) : Command seq =
         Seq.append (dropOne elements) (simplifyOne simplerValues elements)
         |> Seq.map BlockdevReopen
     | BlockResize(node, size) -> smallerNumbers size |> Seq.map (fun s -> BlockResize(node, s))
-    | BlockExportAdd(id, node, name, writable) ->
+    | BlockExportAdd(id, node, name, writable, runs) ->
         seq {
             if writable then
-                BlockExportAdd(id, node, name, false)
+                BlockExportAdd(id, node, name, false, runs)
 
             if name.IsSome then
-                BlockExportAdd(id, node, None, writable)
+                BlockExportAdd(id, node, None, writable, runs)
+
+            if runs.Fixed then
+                BlockExportAdd(id, node, name, writable, { runs with Fixed = false })
+
+            if runs.IoThread.IsSome then
+                BlockExportAdd(id, node, name, writable, { runs with IoThread = None })
         }
     | BackendAttach(name, node, perm, shared) ->
         Seq.append
@@ -176,7 +182,8 @@ let private renamed (node: string -> string) (command: Command) : Command =
     | BlockdevReopen elements -> BlockdevReopen(List.map inside elements)
     | BlockdevSnapshot(base', overlay) -> BlockdevSnapshot(node base', node overlay)
     | BlockResize(name, size) -> BlockResize(node name, size)
-    | BlockExportAdd(id, name, export, writable) -> BlockExportAdd(id, node name, export, writable)
+    | BlockExportAdd(id, name, export, writable, runs) ->
+        BlockExportAdd(id, node name, export, writable, runs)
     | NbdServerAdd(device, name, writable) -> NbdServerAdd(node device, name, writable)
     | BackendAttach(backend, name, perm, shared) -> BackendAttach(backend, node name, perm, shared)
     | _ -> command

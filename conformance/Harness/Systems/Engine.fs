@@ -96,8 +96,9 @@ type EngineSubject(script: Script, world: HostWorld, buffer: byte[]) =
         | NbdServerRemove(name, _) -> ended (graph.TryNbdServerRemove name)
         | ObjectAdd(kind, id) -> ended (graph.TryObjectAdd(kindOf kind, id))
         | ObjectDel id -> ended (graph.TryObjectDel id)
-        | BlockExportAdd(id, node, name, writable) ->
-            ended (graph.TryBlockExportAdd(id, node, Option.toObj name, writable))
+        | BlockExportAdd(id, node, name, writable, runs) ->
+            let name, thread = Option.toObj name, Option.toObj runs.IoThread
+            ended (graph.TryBlockExportAdd(id, node, name, writable, thread, runs.Fixed))
         | BlockExportDel id -> ended (graph.TryBlockExportDel id)
         | BackendAttach(name, node, perm, shared) ->
             let mutable backend: BlockBackend | null = null

@@ -259,6 +259,14 @@ let private move (c: Choices) =
     | 4 -> Move.TakeLock(path, lockByte)
     | _ -> Move.DropLock(path, lockByte)
 
+let private export (c: Choices) (state: State) =
+    let runs = {
+        IoThread = c.Pick [ None; None; Some "io0"; Some "io1" ]
+        Fixed = c.Percent 30
+    }
+
+    BlockExportAdd(c.Pick [ "e0"; "e1" ], someNode c state, None, c.Percent 50, runs)
+
 /// The command that the decisions mean in that state.
 let command (state: State) (numbers: int list) : Command =
     let c = Choices numbers
@@ -275,13 +283,14 @@ let command (state: State) (numbers: int list) : Command =
         3, (fun () -> BlockdevSnapshot(someNode c state, someNode c state))
         3, (fun () -> BlockResize(someNode c state, int64 (c.Below 5) * 524_288L))
         2, (fun () -> NbdServerStart)
-        5, (fun () -> BlockExportAdd(c.Pick [ "e0"; "e1" ], someNode c state, None, c.Percent 50))
+        5, (fun () -> export c state)
         2, (fun () -> BlockExportDel(c.Pick [ "e0"; "e1" ]))
         1, (fun () -> NbdServerStop)
         1, (fun () -> NbdServerAdd(someNode c state, c.Pick [ "e0"; "x0" ], c.Percent 50))
         1, (fun () -> NbdServerRemove(c.Pick [ "e0"; "x0" ], c.Percent 50))
         1, (fun () -> ObjectAdd(ObjectKind.ThrottleGroup, c.Pick [ "group"; "other"; "9!" ]))
-        1, (fun () -> ObjectDel(c.Pick [ "group"; "other"; "9!" ]))
+        1, (fun () -> ObjectAdd(ObjectKind.IoThread, c.Pick [ "io0"; "io1" ]))
+        1, (fun () -> ObjectDel(c.Pick [ "group"; "other"; "9!"; "io0"; "io1" ]))
         10, (fun () -> Request(someBackend c state, request c))
         8, (fun () -> Move(move c))
     ]

@@ -105,7 +105,7 @@ let private inverse (command: Command) =
         | ValueSome(Value.Str name) -> Some(BlockdevDel name)
         | _ -> None
     | BackendAttach(name, _, _, _) -> Some(BackendDetach name)
-    | BlockExportAdd(id, _, _, _) -> Some(BlockExportDel id)
+    | BlockExportAdd(id, _, _, _, _) -> Some(BlockExportDel id)
     | _ -> None
 
 let private inverses =

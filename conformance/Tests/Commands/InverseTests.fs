@@ -37,7 +37,7 @@ let tests =
             | _ -> None)
         undoes "BLK-EXPORT-006 export, then end the export" (fun command ->
             match command with
-            | BlockExportAdd(id, _, _, _) -> Some(BlockExportDel id)
+            | BlockExportAdd(id, _, _, _, _) -> Some(BlockExportDel id)
             | _ -> None)
         everyStep "BLK-PERM-050 set, then set back" drafts Profile.ashlar (fun taken ->
             match taken.Outcome.Result, taken.Command with

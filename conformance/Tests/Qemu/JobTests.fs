@@ -69,7 +69,7 @@ let private commands (case: Case) : Command list = [
 
     if case.User <> Nobody then
         NbdServerStart
-        BlockExportAdd("e", $"n{case.Length - 1}", None, (case.User = Writer))
+        BlockExportAdd("e", $"n{case.Length - 1}", None, (case.User = Writer), ThreadWish.none)
 ]
 
 let private arguments (case: Case) (members: (string * Value) list) : string * Value =
