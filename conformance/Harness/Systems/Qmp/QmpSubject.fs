@@ -122,7 +122,8 @@ type QmpSubject
     /// What the oracle calls a node whose name is drawn, and what the daemon calls it.
     let drawn = Dictionary<string, string>(StringComparer.Ordinal)
 
-    let mutable isDead = false
+    /// How the server ended, or why nobody can talk to it any more.
+    let mutable fault: string voption = ValueNone
 
     let empty (answer: Answer) : Observation = {
         Answer = answer
@@ -198,7 +199,7 @@ type QmpSubject
         try
             work ()
         with QmpFault reason ->
-            isDead <- true
+            fault <- ValueSome reason
             otherwise (Answer.Broken reason)
 
     override _.Act command =
@@ -206,7 +207,7 @@ type QmpSubject
         | Move move ->
             world.Move move
             Answer.Done
-        | _ when isDead -> Answer.Broken "is dead"
+        | _ when fault.IsSome -> Answer.Broken "is dead"
         | BackendAttach _
         | BackendSet _
         | BackendDetach _
@@ -214,10 +215,12 @@ type QmpSubject
         | _ -> guarded id (fun () -> execute command)
 
     override _.Observe answer =
-        if isDead then
-            empty answer
-        else
-            guarded empty (fun () -> look answer)
+        match fault, answer with
+        // It may have ended in an earlier look of the same step, and its answer was another then.
+        | ValueSome reason, (Answer.Done | Answer.Refused _ | Answer.Data _) ->
+            empty (Answer.Broken reason)
+        | ValueSome _, _ -> empty answer
+        | ValueNone, _ -> guarded empty (fun () -> look answer)
 
     override this.Matches(world, state) =
         let mine = this.Observe Answer.Done
