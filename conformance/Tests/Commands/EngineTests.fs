@@ -127,8 +127,14 @@ let private loosening =
         for backend in (seen subject).Backends do
             match backend.Name with
             | Some name when command.IsMove ->
+                // bit by bit, since asking again for what was just given back may fail
+                let mutable perm = backend.Perm
+                let mutable shared = backend.Shared
+
                 for bit in Perm.ordered do
-                    let set = BackendSet(name, Perm.minus backend.Perm bit, backend.Shared ||| bit)
+                    perm <- Perm.minus perm bit
+                    shared <- shared ||| bit
+                    let set = BackendSet(name, perm, shared)
 
                     let answer = subject.Act set
                     Expect.isTrue (isOk answer) $"{shown set}: {Observation.answerText answer}"
