@@ -44,6 +44,10 @@ public sealed partial class FileDriver : BlockDriver
     /// <summary>The writable descriptor, exactly while BLK-FILE-002 wants it.</summary>
     internal HostFile? Writer { get; private set; }
 
+    /// <summary>Bytes the host keeps for the file; null when it does not tell.</summary>
+    internal long? AllocatedBytes =>
+        HasReader && Reader.AllocatedBytes is >= 0 and long bytes ? bytes : null;
+
     /// <inheritdoc/>
     public override long LengthBytes
     {

@@ -22,18 +22,10 @@ internal static class BackingFile
         {
             return null;
         }
-        int colon = name.IndexOf(':', StringComparison.Ordinal);
-        int slash = name.IndexOf('/', StringComparison.Ordinal);
-        bool hasProtocol = colon >= 0 && (slash < 0 || colon < slash);
-        string path = name;
-        if (!hasProtocol && slash != 0)
+        BlockError? error = FindPath(node, name, out string path);
+        if (error is not null)
         {
-            BlockError? error = FindDirectory(node, out string directory);
-            if (error is not null)
-            {
-                return error;
-            }
-            path = directory + name;
+            return error;
         }
         string? format = node.Driver.HeaderBackingFormat;
         if (format is null)
@@ -44,9 +36,9 @@ internal static class BackingFile
         {
             return Invalid($"{Prefix}Unknown driver '{format}'");
         }
-        if (hasProtocol)
+        if (ProtocolBytes(name) is int protocol)
         {
-            return Invalid($"{Prefix}Unknown protocol '{name[..colon]}'");
+            return Invalid($"{Prefix}Unknown protocol '{name[..protocol]}'");
         }
         OptionSet lower = OptionSet.Empty;
         lower.Driver = DriverRegistry.Find("file");
@@ -56,6 +48,30 @@ internal static class BackingFile
         upper.Driver = DriverRegistry.Find(format);
         definition = new(upper, [new ChildDefinition(OptionSchema.File, null, file)]);
         return null;
+    }
+
+    /// <summary>
+    /// The path of a backing file that the node's header names: relative to the directory of the
+    /// file below, unless it is absolute or begins with a protocol.
+    /// </summary>
+    public static BlockError? FindPath(BlockNode node, string name, out string path)
+    {
+        path = name;
+        if (ProtocolBytes(name) is not null || name.StartsWith('/'))
+        {
+            return null;
+        }
+        BlockError? error = FindDirectory(node, out string directory);
+        path = directory + name;
+        return error;
+    }
+
+    // How long the protocol is that the name begins with, or null.
+    private static int? ProtocolBytes(string name)
+    {
+        int colon = name.IndexOf(':', StringComparison.Ordinal);
+        int slash = name.IndexOf('/', StringComparison.Ordinal);
+        return colon >= 0 && (slash < 0 || colon < slash) ? colon : null;
     }
 
     /// <summary>The directory of the file below, with its final slash; empty for none.</summary>

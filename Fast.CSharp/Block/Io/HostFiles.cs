@@ -62,6 +62,9 @@ public abstract class HostFile : IDisposable
     /// <summary>The file's length in bytes now; -1 when the host does not tell.</summary>
     public abstract long Length { get; }
 
+    /// <summary>How many bytes the host keeps for it; -1 when it does not tell.</summary>
+    public virtual long AllocatedBytes => -1;
+
     /// <summary>The descriptor's mode, from F_GETFL where there is a kernel to ask.</summary>
     public abstract bool IsWritable { get; }
 
@@ -73,6 +76,11 @@ public abstract class HostFile : IDisposable
     /// Makes the range read as zeroes; the file grows when the range ends beyond it.
     /// </summary>
     public abstract HostErrno WriteZeroes(long offsetBytes, long lengthBytes);
+
+    /// <summary>
+    /// The same without writing the zeroes; NotSupported, with nothing done, where the host cannot.
+    /// </summary>
+    public virtual HostErrno ZeroFast(long offsetBytes, long lengthBytes) => HostErrno.NotSupported;
 
     /// <summary>
     /// Gives the space of a range inside the file back; the range then reads as zeroes, the length

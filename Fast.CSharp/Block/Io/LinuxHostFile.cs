@@ -30,6 +30,11 @@ internal sealed class LinuxHostFile : HostFile
 
     public override FileIdentity Identity { get; }
 
+    public override long AllocatedBytes =>
+        Libc.TryStatus(_handle, out FileStatus status) == HostErrno.None
+            ? (long)status.Blocks * Libc.BlockBytes
+            : -1;
+
     public override bool IsWritable { get; }
 
     // A seek to the end, because it also tells a block device's size and costs less than a stat.
@@ -101,6 +106,12 @@ internal sealed class LinuxHostFile : HostFile
     // fail for want of space; the last resort is to write zeroes.
     public override HostErrno WriteZeroes(long offsetBytes, long lengthBytes)
     {
+        HostErrno errno = ZeroFast(offsetBytes, lengthBytes);
+        return errno == HostErrno.NotSupported ? WriteZeroBytes(offsetBytes, lengthBytes) : errno;
+    }
+
+    public override HostErrno ZeroFast(long offsetBytes, long lengthBytes)
+    {
         if (lengthBytes == 0)
         {
             return HostErrno.None;
@@ -128,7 +139,7 @@ internal sealed class LinuxHostFile : HostFile
             }
             _canPunchHole = false;
         }
-        return WriteZeroBytes(offsetBytes, lengthBytes);
+        return HostErrno.NotSupported;
     }
 
     public override HostErrno Discard(long offsetBytes, long lengthBytes)

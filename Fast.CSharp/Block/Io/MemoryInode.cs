@@ -232,6 +232,9 @@ internal sealed class MemoryHostFile : HostFile
         return errno;
     }
 
+    public override HostErrno ZeroFast(long offsetBytes, long lengthBytes) =>
+        WriteZeroes(offsetBytes, lengthBytes);
+
     public override HostErrno Flush() => HostErrno.None;
 
     public override HostErrno Truncate(long lengthBytes)

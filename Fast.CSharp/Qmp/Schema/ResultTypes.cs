@@ -39,6 +39,28 @@ internal static class ResultTypes
         Needed("shutting-down", Bool)
     );
 
+    private static readonly QmpObject Qcow2Image = new(
+        "ImageInfoSpecificQCow2",
+        Needed("compat", Str),
+        Optional("extended-l2", Bool),
+        Optional("lazy-refcounts", Bool),
+        Optional("corrupt", Bool),
+        Needed("refcount-bits", Int),
+        Needed("compression-type", new QmpEnum("Qcow2CompressionType", "zlib", "zstd"))
+    );
+
+    private static readonly QmpObject Specific = new(
+        "ImageInfoSpecific",
+        Needed("type", new QmpEnum("ImageInfoSpecificKind", "qcow2"))
+    )
+    {
+        Tag = "type",
+        Variants =
+        [
+            new("qcow2", new QmpObject("ImageInfoSpecificQCow2Box", Needed("data", Qcow2Image))),
+        ],
+    };
+
     public static readonly QmpObject Image = MakeImage();
 
     public static readonly QmpObject Node = new(
@@ -113,12 +135,14 @@ internal static class ResultTypes
             Needed("filename", Str),
             Needed("format", Str),
             Optional("actual-size", Int),
+            Optional("dirty-flag", Bool),
             Needed("virtual-size", Int),
             Optional("cluster-size", Int),
             Optional("backing-filename", Str),
             Optional("full-backing-filename", Str),
             Optional("backing-filename-format", Str),
             Optional("backing-image", image),
+            Optional("format-specific", Specific),
         ];
         return image;
     }

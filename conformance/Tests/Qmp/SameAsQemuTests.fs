@@ -12,6 +12,8 @@ open Ashlar.Qmp
 
 let private version = QmpVersion(0, 1, 0, "test")
 
+let private nothing (_: string) = ()
+
 let private line (name: string) (arguments: string) =
     "{\"execute\":\"" + name + "\",\"arguments\":" + arguments + "}\n"
 
@@ -37,8 +39,34 @@ let private essence (reply: JsonObject) : string =
         | value -> value.ToJsonString()
     | text -> text
 
-let private compare (commands: (string * string) list) =
+/// A value with the members of objects in order, options as a file name read as well, and without
+/// the numbers of nodes that nobody named.
+let rec private normal (node: JsonNode | null) : string =
+    match node with
+    | null -> "null"
+    | :? JsonObject as members ->
+        members
+        |> Seq.sortWith (fun a b -> System.String.CompareOrdinal(a.Key, b.Key))
+        |> Seq.map (fun pair -> $"{pair.Key}: {normal pair.Value}")
+        |> String.concat ", "
+        |> sprintf "{%s}"
+    | :? JsonArray as items -> items |> Seq.map normal |> String.concat ", " |> sprintf "[%s]"
+    | value when value.GetValueKind() = System.Text.Json.JsonValueKind.String ->
+        match value.GetValue<string>() with
+        | text when text.StartsWith "json:" -> "json:" + normal (JsonNode.Parse text[5..])
+        | text when text.StartsWith "#block" -> "#block"
+        | text -> text
+    | value -> value.ToJsonString()
+
+let private details (reply: JsonObject) : string =
+    match RealDaemon.refusal reply with
+    | null -> normal (RealDaemon.find "return" reply)
+    | text -> text
+
+let private compareBy essence prepare (commands: (string * string) list) =
     Temporary.withDirectory "same" (fun directory ->
+        prepare directory
+
         let lines = [
             for name, arguments in commands -> line name (arguments.Replace("DIR", directory))
         ]
@@ -50,6 +78,8 @@ let private compare (commands: (string * string) list) =
 
         for line, mine, theirs in List.zip3 lines mine theirs do
             Expect.equal mine theirs line)
+
+let private compare = compareBy essence nothing
 
 /// Arguments that do not fit their types. Each command stands alone, so they can share a daemon.
 let private misfits = [
@@ -282,8 +312,95 @@ let private addresses =
     |> List.map (fun server ->
         "blockdev-add", "{\"driver\":\"nbd\",\"node-name\":\"n\",\"server\":" + server + "}")
 
+let private images (directory: string) =
+    Needs.qemuImg ()
+    let at name = Path.Combine(directory, name)
+    File.WriteAllBytes(at "base.raw", Array.init 1048576 (fun at -> byte (at / 65536)))
+    Directory.CreateDirectory(at "sub") |> ignore
+
+    for name, options in
+        [
+            "top.qcow2", [ "-b"; "base.raw"; "-F"; "raw" ]
+            "chain.qcow2", [ "-b"; "top.qcow2"; "-F"; "qcow2" ]
+            "absolute.qcow2", [ "-b"; at "top.qcow2"; "-F"; "qcow2" ]
+            "remote.qcow2", [ "-u"; "-b"; "nbd://h:1/e"; "-F"; "raw"; "-o"; "size=1M" ]
+            "sub/relative.qcow2", [ "-u"; "-b"; "../top.qcow2"; "-F"; "qcow2"; "-o"; "size=1M" ]
+            "old.qcow2", [ "-o"; "compat=0.10,size=4M" ]
+            "small.qcow2", [ "-o"; "lazy_refcounts=on,cluster_size=4k,refcount_bits=64,size=4M" ]
+            "zstd.qcow2", [ "-o"; "compression_type=zstd,size=4M" ]
+        ] do
+        Programs.run "qemu-img" ([ "create"; "-q"; "-f"; "qcow2" ] @ options @ [ at name ])
+        |> ignore
+
+/// Graphs of which query-named-block-nodes tells, as options of nodes.
+let private graphs =
+    let file name path =
+        "{\"driver\":\"file\",\"node-name\":\"" + name + "\",\"filename\":\"DIR/" + path + "\"}"
+
+    let image path more =
+        "{\"driver\":\"qcow2\",\"node-name\":\"q\",\"file\":" + file "f" path + more + "}"
+
+    let over = """{"driver":"copy-on-read","node-name":"c","file":"q"}"""
+
+    [
+        "a file", [ file "f" "base.raw" ]
+        "null-co",
+        [
+            """{"driver":"null-co","node-name":"n","size":1048576}"""
+            """{"driver":"null-co","node-name":"m"}"""
+        ]
+        "raw with and without a window",
+        [
+            "{\"driver\":\"raw\",\"node-name\":\"r\",\"file\":" + file "f" "base.raw" + "}"
+            """{"driver":"raw","node-name":"w","file":"f","offset":512,"size":512}"""
+        ]
+        "filters over raw",
+        [
+            "{\"driver\":\"raw\",\"node-name\":\"q\",\"file\":" + file "f" "base.raw" + "}"
+            over
+            """{"driver":"blkdebug","node-name":"b","image":"c"}"""
+        ]
+        "filters over qcow2",
+        [
+            image "small.qcow2" ""
+            over
+            """{"driver":"raw","node-name":"r","file":"q","read-only":true}"""
+            """{"driver":"copy-on-read","node-name":"d","file":"r"}"""
+        ]
+        "quorum",
+        [
+            file "f" "base.raw"
+            """{"driver":"raw","node-name":"r","file":"f"}"""
+            """{"driver":"null-co","node-name":"n","size":1048576}"""
+            """{"driver":"quorum","node-name":"v","children":["r","n"],"vote-threshold":1}"""
+        ]
+        "a backing that the header names", [ image "top.qcow2" "" ]
+        "a chain that headers name", [ image "chain.qcow2" "" ]
+        "no backing though the header names one", [ image "top.qcow2" ",\"backing\":null" ]
+        "another backing than the header's",
+        [
+            """{"driver":"null-co","node-name":"n","size":1048576}"""
+            image "top.qcow2" ",\"backing\":\"n\""
+        ]
+        "a backing at an absolute path", [ image "absolute.qcow2" ",\"backing\":null" ]
+        "a backing at a server", [ image "remote.qcow2" ",\"backing\":null" ]
+        "a backing in another directory", [ image "sub/relative.qcow2" ",\"backing\":null" ]
+        "version 2", [ image "old.qcow2" "" ]
+        "zstd", [ image "zstd.qcow2" "" ]
+    ]
+
 let tests =
     testList "same as QEMU" [
+        for name, nodes in graphs do
+            test $"query-named-block-nodes of {name} (BLK-QMP-009)" {
+                let add = nodes |> List.map (fun options -> "blockdev-add", options)
+
+                [ """{"flat":true}"""; "{}" ]
+                |> List.map (fun arguments -> "query-named-block-nodes", arguments)
+                |> List.append add
+                |> compareBy details images
+            }
+
         test "addresses of servers (BLK-OPEN-015, BLK-OPEN-020)" { compare addresses }
         test "refusals of arguments (BLK-QMP-007)" { compare misfits }
         test "objects and their properties (BLK-OBJ-002, BLK-OBJ-004)" { compare objects }

@@ -26,6 +26,9 @@ internal sealed class Qcow2Header
     internal const ulong CorruptBit = 2;
     internal const ulong ExternalDataBit = 4;
     internal const ulong CompressionTypeBit = 8;
+
+    /// <summary>Of the compatible features.</summary>
+    internal const ulong LazyRefcountsBit = 1;
     internal const ulong ExtendedL2Bit = 16;
 
     /// <summary>The autoclear bit that says that the image's bitmaps follow its content.</summary>
@@ -48,6 +51,7 @@ internal sealed class Qcow2Header
     internal uint SnapshotCount { get; private init; }
     internal ulong SnapshotsOffset { get; private init; }
     internal ulong IncompatibleFeatures { get; private init; }
+    internal ulong CompatibleFeatures { get; private init; }
     internal ulong AutoclearFeatures { get; set; }
     internal uint RefcountOrder { get; private init; }
     internal uint HeaderBytes { get; private init; }
@@ -188,6 +192,7 @@ internal sealed class Qcow2Header
             SnapshotCount = Number(bytes, 60),
             SnapshotsOffset = LongNumber(bytes, 64),
             IncompatibleFeatures = isVersion3 ? LongNumber(bytes, 72) : 0,
+            CompatibleFeatures = isVersion3 ? LongNumber(bytes, 80) : 0,
             AutoclearFeatures = isVersion3 ? LongNumber(bytes, AutoclearFieldOffset) : 0,
             RefcountOrder = isVersion3 ? Number(bytes, 96) : DefaultRefcountOrder,
             HeaderBytes = headerBytes,

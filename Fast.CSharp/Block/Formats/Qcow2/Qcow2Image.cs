@@ -47,6 +47,25 @@ internal sealed partial class Qcow2Image : IDisposable
     /// <summary>The cluster size in bytes.</summary>
     public int ClusterBytes => _geometry.ClusterBytes;
 
+    /// <summary>The header's version, 2 or 3.</summary>
+    internal int Version => (int)_tables.Header.Version;
+
+    /// <summary>How wide a reference count is.</summary>
+    internal int RefcountBits => 1 << _geometry.RefcountOrder;
+
+    /// <summary>True when compressed clusters would be those of zstd.</summary>
+    internal bool IsZstandard => _tables.Header.CompressionType != 0;
+
+    /// <summary>True when reference counts may be behind (BLK-OPEN-021).</summary>
+    internal bool IsDirty => (_tables.Header.IncompatibleFeatures & Qcow2Header.DirtyBit) != 0;
+
+    /// <summary>True when the header says that the image is damaged (BLK-OPEN-021).</summary>
+    internal bool IsCorrupt => (_tables.Header.IncompatibleFeatures & Qcow2Header.CorruptBit) != 0;
+
+    /// <summary>True when a program may let reference counts be behind.</summary>
+    internal bool HasLazyRefcounts =>
+        (_tables.Header.CompatibleFeatures & Qcow2Header.LazyRefcountsBit) != 0;
+
     /// <summary>What clusters read as that the image does not own; null reads as zeroes.</summary>
     internal ImageStorage? Backing { get; set; }
 

@@ -23,6 +23,7 @@ internal readonly record struct FileStatus(
     ushort Mode,
     ulong Inode,
     long SizeBytes,
+    ulong Blocks,
     uint DeviceMajor,
     uint DeviceMinor
 )
@@ -55,6 +56,9 @@ internal static partial class Libc
     internal const int SeekEnd = 2;
     internal const int SeekData = 3;
     internal const int SeekHole = 4;
+
+    /// <summary>What <see cref="FileStatus.Blocks"/> counts, on every file system.</summary>
+    internal const int BlockBytes = 512;
 
     internal const int TypeMask = 0xF000;
     internal const int TypeRegular = 0x8000;
@@ -188,6 +192,7 @@ internal static partial class Libc
             MemoryMarshal.Read<ushort>(buffer[28..]),
             MemoryMarshal.Read<ulong>(buffer[32..]),
             MemoryMarshal.Read<long>(buffer[40..]),
+            MemoryMarshal.Read<ulong>(buffer[48..]),
             MemoryMarshal.Read<uint>(buffer[136..]),
             MemoryMarshal.Read<uint>(buffer[140..])
         );
