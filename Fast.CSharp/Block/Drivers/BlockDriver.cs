@@ -33,6 +33,12 @@ public abstract partial class BlockDriver
     internal virtual string? HeaderBackingFormat => null;
 
     /// <summary>
+    /// False when the driver would have to write zeroes as bytes; where it is true the driver knows
+    /// <see cref="BlockWriteFlags.NoFallback"/> (BLK-DATA-017).
+    /// </summary>
+    internal virtual bool CanZeroFast(long offsetBytes, long lengthBytes) => false;
+
+    /// <summary>
     /// What the node asks of a child with these roles when (perm, shared) is asked of the node. A
     /// pure function of the arguments, the driver's settings and the node's flags after the
     /// command; the force-share of the child is the caller's (BLK-PERM-014).

@@ -20,6 +20,11 @@ public enum BlockWriteFlags
 
     /// <summary>A zero write may deallocate.</summary>
     MayUnmap = 4,
+
+    /// <summary>
+    /// A zero write that would have to write its zeroes does nothing (BLK-DATA-017).
+    /// </summary>
+    NoFallback = 8,
 }
 
 /// <summary>Reads guest bytes. Beyond the node's end it gives zeroes. Null means success.</summary>
@@ -154,6 +159,12 @@ public abstract class RemoteExport : IDisposable
 
     /// <summary>True when the server refuses writing.</summary>
     public abstract bool IsReadOnly { get; }
+
+    /// <summary>
+    /// False when zeroes would have to be sent as bytes; where it is true the server may still
+    /// refuse a zero write with <see cref="BlockWriteFlags.NoFallback"/> (BLK-DATA-017).
+    /// </summary>
+    public virtual bool CanZeroFast(long offsetBytes, long lengthBytes) => false;
 
     public abstract void Dispose();
 }

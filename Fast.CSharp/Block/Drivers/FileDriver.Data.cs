@@ -33,6 +33,8 @@ public sealed partial class FileDriver
         return new(Refusal(SyncIfAsked(errno, flags), offsetBytes));
     }
 
+    internal override bool CanZeroFast(long offsetBytes, long lengthBytes) => true;
+
     /// <inheritdoc/>
     public ValueTask<BlockError?> WriteZeroesAsync(
         long offsetBytes,
@@ -42,7 +44,7 @@ public sealed partial class FileDriver
     {
         HostErrno errno = Writer is null
             ? HostErrno.BadDescriptor
-            : Writer.WriteZeroes(offsetBytes, lengthBytes);
+            : Zero(Writer, offsetBytes, lengthBytes, flags);
         return new(Refusal(SyncIfAsked(errno, flags), offsetBytes));
     }
 
@@ -77,6 +79,22 @@ public sealed partial class FileDriver
     {
         HostErrno errno = Writer is null ? HostErrno.BadDescriptor : Writer.Truncate(lengthBytes);
         return new(Refusal(errno, -1)?.WithPrefix("Could not resize file: "));
+    }
+
+    // BLK-DATA-017: by a hole where it may be one, by what the host has for zeroes, by bytes.
+    private static HostErrno Zero(HostFile file, long offset, long length, BlockWriteFlags flags)
+    {
+        if ((flags & BlockWriteFlags.MayUnmap) != 0 && offset + length <= file.Length)
+        {
+            HostErrno errno = file.Discard(offset, length);
+            if (errno != HostErrno.NotSupported)
+            {
+                return errno;
+            }
+        }
+        return (flags & BlockWriteFlags.NoFallback) != 0
+            ? file.ZeroFast(offset, length)
+            : file.WriteZeroes(offset, length);
     }
 
     private bool IsFlushing => !Node.Effective.IsOn(CommonFlags.CacheNoFlush);

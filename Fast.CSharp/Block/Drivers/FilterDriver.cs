@@ -43,6 +43,8 @@ public abstract class FilterDriver
         BlockWriteFlags flags
     ) => Node.File!.WriteAsync(offsetBytes, buffer, flags);
 
+    internal override bool CanZeroFast(long offsetBytes, long lengthBytes) => true;
+
     /// <inheritdoc/>
     public ValueTask<BlockError?> WriteZeroesAsync(
         long offsetBytes,

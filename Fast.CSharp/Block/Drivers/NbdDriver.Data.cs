@@ -52,6 +52,12 @@ public sealed partial class NbdDriver
             : new(Unsupported(offsetBytes));
     }
 
+    internal override bool CanZeroFast(long offsetBytes, long lengthBytes) =>
+        Remote!.CanZeroFast(
+            offsetBytes,
+            Math.Clamp(Remote.LengthBytes - offsetBytes, 0, lengthBytes)
+        );
+
     /// <inheritdoc/>
     public ValueTask<BlockError?> WriteZeroesAsync(
         long offsetBytes,

@@ -36,6 +36,9 @@ public sealed partial class Qcow2Driver
             ?? await SyncIfAskedAsync(flags).ConfigureAwait(false);
     }
 
+    internal override bool CanZeroFast(long offsetBytes, long lengthBytes) =>
+        Image?.HasZeroClusters(offsetBytes, lengthBytes) ?? false;
+
     /// <inheritdoc/>
     public async ValueTask<BlockError?> WriteZeroesAsync(
         long offsetBytes,

@@ -47,6 +47,8 @@ public sealed partial class RawDriver
                 flags
             );
 
+    internal override bool CanZeroFast(long offsetBytes, long lengthBytes) => true;
+
     /// <inheritdoc/>
     public ValueTask<BlockError?> WriteZeroesAsync(
         long offsetBytes,

@@ -50,6 +50,16 @@ public sealed partial class BlockEdge
         {
             return new(refusal);
         }
+        // BLK-DATA-017
+        if (ChildNode.Effective.Discard != DiscardOption.Unmap)
+        {
+            flags &= ~BlockWriteFlags.MayUnmap;
+        }
+        bool isFast = (flags & BlockWriteFlags.NoFallback) != 0;
+        if (isFast && !ChildNode.Driver.CanZeroFast(offsetBytes, lengthBytes))
+        {
+            return new(Unsupported("write zeroes fast", offsetBytes));
+        }
         return ChildNode.Driver is IZeroWriter writer
             ? writer.WriteZeroesAsync(offsetBytes, lengthBytes, flags)
             : new(Unsupported("write zeroes", offsetBytes));

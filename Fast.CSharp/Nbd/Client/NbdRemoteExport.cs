@@ -65,6 +65,12 @@ internal sealed partial class NbdRemoteExport
             : ChangeAsync(offsetBytes, buffer, flags);
 
     /// <inheritdoc/>
+    public override bool CanZeroFast(long offsetBytes, long lengthBytes) =>
+        _facts.Can(NbdExportFlags.WriteZeroes)
+        && _facts.Can(NbdExportFlags.FastZero)
+        && IsAligned(offsetBytes, lengthBytes);
+
+    /// <inheritdoc/>
     public async ValueTask<BlockError?> WriteZeroesAsync(
         long offsetBytes,
         long lengthBytes,
@@ -76,6 +82,7 @@ internal sealed partial class NbdRemoteExport
             return await WriteZeroBytesAsync(offsetBytes, lengthBytes, flags).ConfigureAwait(false);
         }
         NbdCommandFlags wire = (flags & BlockWriteFlags.MayUnmap) != 0 ? 0 : NbdCommandFlags.NoHole;
+        wire |= (flags & BlockWriteFlags.NoFallback) != 0 ? NbdCommandFlags.FastZero : 0;
         BlockError? error = await EmptyAsync(
                 NbdCommand.WriteZeroes,
                 wire | Durable(flags),

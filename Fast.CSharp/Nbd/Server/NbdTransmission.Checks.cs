@@ -50,17 +50,7 @@ internal sealed partial class NbdTransmission
             NbdCommand.BlockStatus when !_hasAllocation => "CMD_BLOCK_STATUS not negotiated",
             _ => null,
         };
-        if (text is not null)
-        {
-            return NbdError.Invalid;
-        }
-        // BLK-NBD-014: no driver promises that zeroing costs less than writing.
-        if (request.Has(NbdCommandFlags.FastZero))
-        {
-            text = "writing zeroes may be slow";
-            return NbdError.NotSupported;
-        }
-        return NbdError.None;
+        return text is null ? NbdError.None : NbdError.Invalid;
     }
 
     private NbdCommandFlags FlagsOf(NbdCommand command)

@@ -135,6 +135,7 @@ internal sealed partial class NbdTransmission
                 return _backend.TryWriteAsync(offset, request.Data(0, (int)length), flags);
             case NbdCommand.WriteZeroes:
                 flags |= request.Has(NbdCommandFlags.NoHole) ? 0 : BlockWriteFlags.MayUnmap;
+                flags |= request.Has(NbdCommandFlags.FastZero) ? BlockWriteFlags.NoFallback : 0;
                 return _backend.TryWriteZeroesAsync(offset, length, flags);
             case NbdCommand.Trim:
                 return TrimAsync(request);

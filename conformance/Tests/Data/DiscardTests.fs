@@ -155,8 +155,69 @@ let private votes (stack: Stack) directory path =
         [ 0L, data; 65536L, zero; 131072L, data ]
         "BLK-DATA-016: zero where all say so"
 
+let private zeroWith flags (user: BlockBackend) offset length =
+    user.TryWriteZeroesAsync(offset, length, flags).AsTask().Result
+    |> Option.ofObj
+    |> Option.map _.Text
+
+/// What the host keeps for the file under a file node.
+let private allocated (stack: Stack) name =
+    match (Qcow2.Images.there (stack.Graph.FindNode name)).Driver with
+    | :? FileDriver as file -> file.AllocatedBytes.Value
+    | _ -> failtest "a file node"
+
+/// Zeroes take space away only where the node's option says so, at every node on the way.
+let private unmapped (stack: Stack) _ path =
+    stack.Add(node "file" "f" [ "filename", text path ])
+    stack.Add(node "raw" "r" ([ "file", text "f" ] @ unmap))
+    let user = stack.User("r", readsAndWrites)
+    let before = allocated stack "f"
+    Expect.isNone (zeroWith BlockWriteFlags.MayUnmap user 0L 65536L) "zeroes"
+    expectAll user 0L 65536 0uy
+    Expect.isGreaterThanOrEqual (allocated stack "f") before "BLK-DATA-017: discard=ignore"
+    stack.Detach user
+    Expect.isNull (stack.Graph.TryBlockdevDel "r") "r"
+    Expect.isNull (stack.Graph.TryBlockdevDel "f") "f"
+    stack.Add(open' "f" path)
+    stack.Add(node "raw" "r" ([ "file", text "f" ] @ unmap))
+    let user = stack.User("r", readsAndWrites)
+    Expect.isNone (zeroWith BlockWriteFlags.None user 65536L 65536L) "zeroes that stay"
+    Expect.isGreaterThanOrEqual (allocated stack "f") before "BLK-DATA-017: not asked for"
+    Expect.isNone (zeroWith BlockWriteFlags.MayUnmap user 131072L 65536L) "zeroes that go"
+    Expect.isLessThanOrEqual (allocated stack "f") (before - 65536L) "BLK-DATA-017: a hole"
+    expectAll user 0L 196608 0uy
+    expectAll user 196608L 65536 7uy
+
+/// What cannot be zeroed without writing is not touched.
+let private fast (stack: Stack) directory path =
+    Needs.qemuImg ()
+
+    let image name compat =
+        let path = Path.Combine(directory, name)
+
+        Programs.run "qemu-img" [ "create"; "-q"; "-f"; "qcow2"; "-o"; compat; path; "1M" ]
+        |> ignore
+
+        node "qcow2" name [ "file", node "file" (name + "-file") [ "filename", text path ] ]
+
+    stack.Add(image "new" "compat=1.1")
+    stack.Add(image "old" "compat=0.10")
+    stack.Add(node "file" "f" [ "filename", text path ])
+    stack.Add(node "quorum" "q" [ "vote-threshold", number 1L; "children", many [ text "f" ] ])
+
+    for name, offset, isFast in
+        [ "new", 65536L, true; "new", 131584L, false; "old", 65536L, false; "q", 65536L, false ] do
+        let user = stack.User(name, readsAndWrites)
+        writeBytes user offset (Array.create 65536 9uy)
+        let refusal = zeroWith BlockWriteFlags.NoFallback user offset 65536L
+        Expect.equal refusal.IsNone isFast $"BLK-DATA-017: {name} at {offset}"
+        expectAll user offset 65536 (if isFast then 0uy else 9uy)
+        stack.Detach user
+
 let tests =
     testList "discard and block status" [
+        test "zeroes leave holes where discard=unmap lets them" { withFile unmapped }
+        test "zeroes that must be fast are, or are not written" { withFile fast }
         test "file punches holes and sees them" { withFile file }
         test "discard=ignore ignores, at every node" { withFile ignored }
         test "raw and filters pass both on" { withFile through }

@@ -12,7 +12,7 @@ let private size = 256 * 1024
 let private content = pattern size 1
 let private read, write, flush, trim, cache, zero, status = 0, 1, 3, 4, 5, 6, 7
 let private fua, noHole, df, one, fast = 1, 2, 4, 8, 16
-let private eperm, einval, enospc, enotsup = 1L, 22L, 28L, 95L
+let private eperm, einval, enospc = 1L, 22L, 28L
 
 /// `disk`, writable, and `fixed`, read-only, over a file of 256 KiB without holes.
 let private withExports body =
@@ -56,7 +56,6 @@ let private refusals = [
     "an unknown command", 8, 0, 0UL, 0L, einval
     "the command of all ones", 0xffff, 0, 0UL, 0L, einval
     "BLOCK_STATUS without a context", status, 0, 0UL, 512L, einval
-    "FAST_ZERO", zero, fast, 0UL, 512L, enotsup
 ]
 
 let private zeroed (client: Client) =
@@ -68,6 +67,32 @@ let private zeroed (client: Client) =
             Array.init 3000 (fun index -> if index >= 1000 && index < 2000 then 0uy else 9uy)
 
         Expect.equal (readSimple client 1000 3000) expected "BLK-NBD-014"
+
+/// Whether zeroing is fast is the node's to say; what is not fast is not done.
+let private fastZeroed (served: Served) =
+    for name in [ "disk"; "below" ] do
+        served.AddFile(name, Array.create 65536 9uy)
+
+    served.Command(fun () ->
+        served.Stack.Add(
+            node "quorum" "slow" [ "vote-threshold", number 1L; "children", many [ text "below" ] ]
+        ))
+
+    for name in [ "disk"; "slow" ] do
+        served.Export(name, true) |> ignore
+
+    use slow = simple served.Path "slow"
+    Expect.equal (slow.Outcome(zero, fast, 4096UL, 4096L)) 95L "BLK-NBD-014: ENOTSUP"
+    Expect.equal (readSimple slow 4096 4096) (Array.create 4096 9uy) "and nothing done"
+    use disk = simple served.Path "disk"
+
+    for flags in [ fast; fast ||| noHole; fast ||| fua ] do
+        writeSimple disk 0 4096 (Array.create 4096 9uy)
+        let outcome = disk.Outcome(zero, flags, 4096UL, 4096L)
+        // A host that cannot says so and leaves the bytes.
+        Expect.contains [ 0L; 95L ] outcome "BLK-NBD-014"
+        let left = if outcome = 0L then 0uy else 9uy
+        Expect.equal (readSimple disk 4096 4096) (Array.create 4096 left) "BLK-DATA-017"
 
 let private together (client: Client) =
     let count = 200
@@ -234,6 +259,7 @@ let tests =
                 Expect.equal (readSimple client (size - 1) 1) content[size - 1 ..] "unchanged")
         }
         test "WRITE_ZEROES makes zeroes" { withSimple zeroed }
+        test "FAST_ZERO makes them or does nothing" { withServer fastZeroed }
         test "many requests at once are all answered" { withSimple together }
         test "a read-only export takes no change" { withExports readOnly }
         test "holes come as chunks of their own" { withExports sparse }

@@ -6,6 +6,18 @@ namespace Ashlar.Block;
 
 internal sealed partial class Qcow2Image
 {
+    /// <summary>
+    /// True when zeroing the range writes nothing but tables: whole clusters, of a version that has
+    /// zero clusters (BLK-DATA-017).
+    /// </summary>
+    internal bool HasZeroClusters(long offset, long length)
+    {
+        long end = offset + length;
+        return _tables.Header.Version >= 3
+            && _geometry.OffsetInCluster(offset) == 0
+            && (_geometry.OffsetInCluster(end) == 0 || end == GuestLengthBytes);
+    }
+
     private async ValueTask<BlockError?> ZeroHeldAsync(long offset, long length, bool mayUnmap)
     {
         if (_tables.Header.Version < 3)
