@@ -32,6 +32,7 @@ internal sealed class MessageScanner
     private int _quoteAt;
     private bool _isEscaped;
     private bool _isBare;
+    private bool _hasEnded;
 
     /// <summary>The text found last; valid until the next call.</summary>
     public ReadOnlySpan<byte> Text => _buffer.AsSpan(_textStart, _textEnd - _textStart);
@@ -74,6 +75,9 @@ internal sealed class MessageScanner
     /// <summary>That many bytes came into the room.</summary>
     public void Came(int count) => _end += count;
 
+    /// <summary>Nothing more comes: what was begun is a fault, or ends here.</summary>
+    public void End() => _hasEnded = true;
+
     /// <summary>Goes on with what has come.</summary>
     public Scan Next()
     {
@@ -113,7 +117,13 @@ internal sealed class MessageScanner
                 return Fail("JSON token size limit exceeded", _at);
             }
         }
-        return Scan.NeedsMore;
+        if (!_hasEnded || _start == _end)
+        {
+            return Scan.NeedsMore;
+        }
+        return _quote != 0 ? Fail(_quoteAt, _end)
+            : _depth > 0 ? Fail("JSON parse error, premature EOI", _end)
+            : Found(_end);
     }
 
     // One byte outside a string; false when it ends the scan.

@@ -50,10 +50,11 @@ internal static class OptionArgument
 
     private static OptionValue ReadJson(string text, KeyvalForm form)
     {
-        string? reason = JsonCodec.TryParse(Encoding.UTF8.GetBytes(text), out OptionValue? value);
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        string? reason = JsonArgument.TryParse(bytes, out OptionValue? value);
         if (reason is not null)
         {
-            throw new StartException($"JSON parse error, {reason}");
+            throw new StartException(reason);
         }
         // A node's options are tested by the command itself, and null means something there.
         if (!ReferenceEquals(form, KeyvalForm.Node))

@@ -22,6 +22,21 @@ let private misuse = [
     [ "--blockdev"; "x"; "--bogus" ], "unrecognized option '--bogus'"
     // BLK-SD-036: JSON.
     [ "--blockdev={}" ], "--blockdev={}: Parameter 'driver' is missing"
+    for text, says in
+        [
+            "{", "JSON parse error, premature EOI"
+            "{\"", "JSON parse error, stray '\"'"
+            "{\"driver\"", "JSON parse error, premature EOI"
+            "{\"driver\":\"null-co\",", "JSON parse error, premature EOI"
+            "{\"driver\":\"null-co\"}}", "Expecting at most one JSON value"
+            "{\"driver\":\"null-co\"} x", "Expecting at most one JSON value"
+            "{}{}", "Expecting at most one JSON value"
+            "{driver:1}", "JSON parse error, invalid keyword 'driver'"
+            "{\"a\" 1}", "JSON parse error, missing : in object pair"
+            "{]", "JSON parse error, expecting value"
+            "{\"a\":@}", "JSON parse error, stray '@'"
+        ] do
+        [ "--blockdev"; text ], $"--blockdev {text}: {says}"
     [ "--monitor"; "{\"chardev\": 1}" ],
     "--monitor {\"chardev\": 1}: Invalid parameter type for 'chardev', expected: string"
     // BLK-SD-007: devices.
