@@ -301,8 +301,19 @@ module Schema =
             Error(Rule.refuse context (Rule.opening 18) "" text)
         | Error text -> Error(Rule.refuse context (Rule.opening 1) "" text)
 
+    /// The empty text is an older way to say null of a backing (BLK-OPEN-012).
+    let rec private withoutEmptyBacking (spec: Spec) : Spec =
+        let without (name, child) =
+            match name, child with
+            | "backing", ChildSpec.Reference "" -> name, ChildSpec.Nothing
+            | _, ChildSpec.Inline inner -> name, ChildSpec.Inline(withoutEmptyBacking inner)
+            | _ -> name, child
+
+        { spec with Children = List.map without spec.Children }
+
     /// The options of a blockdev-add (BLK-OPEN-001).
-    let checkAdd (context: Context) (value: Value) : Result<Spec, Refusal> = check context Top value
+    let checkAdd (context: Context) (value: Value) : Result<Spec, Refusal> =
+        check context Top value |> Result.map withoutEmptyBacking
 
     /// One element of a blockdev-reopen's list (BLK-REOPEN-001).
     let checkReopen (context: Context) (index: int) (value: Value) : Result<Spec, Refusal> =

@@ -21,10 +21,11 @@ internal sealed class OptionParser
     private readonly List<OptionEntry> _own = [];
     private readonly List<ChildDefinition> _children = [];
     private int _nesting;
+    private bool _isReopen;
     private BlockError? _error;
 
     /// <summary>
-    /// Parses the options of one root; prefix names the element of a list, or is empty.
+    /// Parses the options of one root; prefix names the element of a reopen's list, or is empty.
     /// </summary>
     public BlockError? Parse(OptionValue options, string prefix, out NodeDefinition? definition)
     {
@@ -37,6 +38,7 @@ internal sealed class OptionParser
         {
             _path.Add(prefix);
         }
+        _isReopen = prefix.Length != 0;
         definition = null;
         if (options.Kind != OptionKind.Dictionary)
         {
@@ -329,6 +331,11 @@ internal sealed class OptionParser
     {
         switch (value.Kind)
         {
+            // BLK-OPEN-012: an older way to say null, which a reopen never knew.
+            case OptionKind.String
+                when type == OptionType.ReferenceOrNull && !_isReopen && value.AsString.Length == 0:
+                _children.Add(new ChildDefinition(child, null, null));
+                return true;
             case OptionKind.String:
                 _children.Add(new ChildDefinition(child, value.AsString, null));
                 return true;
