@@ -1,6 +1,7 @@
 // The transmission phase: requests are read one after another, checked, and started; what does not
 // complete at once is answered when it does. Spec: spec/block/nbd.md (BLK-NBD-010 to BLK-NBD-016).
 using System;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using System.Threading.Tasks;
@@ -11,6 +12,9 @@ namespace Ashlar.Nbd;
 /// <summary>The requests of one client (BLK-NBD-010).</summary>
 internal sealed partial class NbdTransmission
 {
+    // Longer than a batch takes that the page cache answers, and shorter than most disks do.
+    private static readonly TimeSpan AnswersWait = TimeSpan.FromMicroseconds(50);
+
     private readonly NbdServer _server;
     private readonly GraphGate _gate;
     private readonly BlockBackend _backend;
@@ -52,12 +56,16 @@ internal sealed partial class NbdTransmission
         _closing = closing;
         try
         {
+            long sent = Stopwatch.GetTimestamp();
             while (ReadOne())
             {
-                // The answers of requests that came together go together.
-                if (_input.BufferedBytes < NbdLimits.RequestBytes)
+                // The answers of requests that came together go together, unless the first of them
+                // would wait: a client that knows of one sends the next while the rest are served.
+                bool isLast = _input.BufferedBytes < NbdLimits.RequestBytes;
+                if (isLast || Stopwatch.GetElapsedTime(sent) > AnswersWait)
                 {
                     _output.Flush();
+                    sent = Stopwatch.GetTimestamp();
                 }
             }
         }
