@@ -33,16 +33,16 @@ let private needs () =
     if not (installed.Value.Contains("version " + version, StringComparison.Ordinal)) then
         skiptest $"is about {ServerKind.qemuProgram} {version}x"
 
-/// What a page says of the end: the lines of the item, as one.
-let private endOf (name: string) =
-    let start = "- *Ends*: "
+/// What a page says under an item: its lines, as one.
+let private saidOf (item: string) (name: string) =
+    let start = $"- *{item}*: "
 
     match
         File.ReadAllLines(Path.Combine(directory, name + ".md"))
         |> List.ofArray
         |> List.skipWhile (fun line -> not (line.StartsWith(start, StringComparison.Ordinal)))
     with
-    | [] -> failtest $"{name}.md does not say how the script ends"
+    | [] -> failtest $"{name}.md does not say: {item}"
     | first :: rest ->
         rest
         |> List.takeWhile (fun line -> line.StartsWith("  ", StringComparison.Ordinal))
@@ -66,6 +66,35 @@ let private seen (script: Script) : string =
     | Some(d, Some reason) -> $"step {d.Step + 1}, {reason}"
     | Some(d, None) -> failtest (String.Join("\n", Findings.describe Profile.qemu72 100 d))
 
+/// What became of a line for the shell; of a program that a signal ended, the shell tells 128 more
+/// than the signal.
+let private ranInShell (line: string) : string =
+    let start = ProcessStartInfo("bash", [ "-c"; line ])
+    start.RedirectStandardError <- true
+    start.RedirectStandardOutput <- true
+    use proc = new Process(StartInfo = start)
+    proc.Start() |> ignore
+    // what is said is long, and nobody waits for it
+    proc.OutputDataReceived.Add ignore
+    proc.ErrorDataReceived.Add ignore
+    proc.BeginOutputReadLine()
+    proc.BeginErrorReadLine()
+    proc.WaitForExit()
+
+    if proc.ExitCode > 128 then
+        $"the command line, died of signal {proc.ExitCode - 128}"
+    else
+        $"the command line, exit {proc.ExitCode}"
+
+let private commandLines =
+    let isShell path = File.ReadAllText(path).Contains("- *Shell*: `", StringComparison.Ordinal)
+
+    Directory.GetFiles(directory, "*.md")
+    |> Array.sort
+    |> List.ofArray
+    |> List.filter isShell
+    |> List.map (fun path -> string (Path.GetFileNameWithoutExtension path))
+
 let private pages =
     Directory.GetFiles(directory, "*.script")
     |> Array.sort
@@ -75,6 +104,13 @@ let private pages =
 let tests =
     testSequenced (
         testList "findings" [
+            for name in commandLines do
+                test $"QEMU 7.2 ends {name} as its page says" {
+                    needs ()
+                    let line = (saidOf "Shell" name).Trim '`'
+                    Expect.equal (ranInShell line) (saidOf "Ends" name) "the end"
+                }
+
             for name, text in pages do
                 test $"QEMU 7.2 ends {name} as its page says" {
                     needs ()
@@ -85,7 +121,7 @@ let tests =
                         | Error wrong -> failtest (TextError.render name wrong)
 
                     Expect.equal script.Header.Profile Profile.qemu72.Name "the profile"
-                    let said = endOf name
+                    let said = saidOf "Ends" name
 
                     match QmpScripts.obstacle script with
                     | Some why ->

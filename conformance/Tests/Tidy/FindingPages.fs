@@ -1,5 +1,5 @@
-/// House rules of conformance/findings: a script has its page, a page its script, and both a row in
-/// the index. What the scripts do is tested with the daemon.
+/// House rules of conformance/findings: a script has its page, a page its script or its line for
+/// the shell, and both a row in the index. What they do is tested with the daemon.
 module Ashlar.Conformance.Tests.Tidy.FindingPages
 
 open System
@@ -15,7 +15,7 @@ let private named (extension: string) =
     |> Set.ofArray
     |> Set.remove "README"
 
-let private items = [ "Script"; "Ends"; "Version"; "Specification"; "ashlar"; "Likely cause" ]
+let private items = [ "Ends"; "Version"; "Specification"; "ashlar"; "Likely cause" ]
 
 let private offence path what = { Place = place + "/" + path; Line = 1; What = what }
 
@@ -28,8 +28,12 @@ let private offences () =
         for name in scripts - pages do
             yield offence (name + ".script") "has no page"
 
-        for name in pages - scripts do
-            yield offence (name + ".md") "has no script"
+        // A page about the command line has a line for the shell instead.
+        for name in pages do
+            let item = if scripts.Contains name then "Script" else "Shell"
+
+            if not ((read (name + ".md")).Contains($"- *{item}*: `", StringComparison.Ordinal)) then
+                yield offence (name + ".md") $"has no {item}"
 
         for name in pages do
             if not (index.Contains($"| [{name}]({name}.md) |", StringComparison.Ordinal)) then
@@ -44,7 +48,7 @@ let private offences () =
 
 let tests =
     testList "findings" [
-        test "every finding has a script, a page that says all, and a row in the index" {
+        test "every finding has a page that says all, what shows it, and a row in the index" {
             Expect.isNonEmpty (named ".md") "pages"
             offences () |> expectNone "Findings that are not told"
         }
