@@ -56,6 +56,10 @@ let html: Option<string> = option "--html" "write the report as one HTML page to
 let out: Option<string> =
     option "--out" "where shrunk scripts go; default: conformance/corpus/found, or here without it"
 
+/// --out of one script
+let scriptOut: Option<string> =
+    option "--out" "write the script to this file instead of standard output"
+
 /// --record
 let record: Option<string> =
     option "--record" "keep what a QMP server does as traces in this directory, for replay-trace"

@@ -76,7 +76,14 @@ let private shrink () =
     command
         "shrink"
         "Make a script that disagrees as short as it goes."
-        [ file; Arguments.realFiles; Arguments.sut; Arguments.profile; Arguments.out ]
+        [
+            file
+            Arguments.realFiles
+            Arguments.sut
+            Arguments.profile
+            Arguments.workers
+            Arguments.scriptOut
+        ]
         (fun parsed -> ScriptCommands.shrink (given parsed file) parsed)
 
 let private replayTrace () =

@@ -38,18 +38,19 @@ let private tryWriteScript (directory: string) (found: Found) (script: Script) :
     | :? IOException as error -> lost error.Message
     | :? UnauthorizedAccessException as error -> lost error.Message
 
-/// Shrinks a finding on a system of its own and writes it down.
-let private settle accept (scratch: Scratch option) (out: string) (index: int) (found: Found) =
-    let work () =
-        use maker = Lane.maker found.Sut found.Profile scratch $"shrink-{index}"
-        Plan.shrinkAccepting accept maker found.Script
+/// Shrinks a finding on systems of its own and writes it down.
+let private settle accept workers (scratch: Scratch option) (out: string) index (found: Found) =
+    let shrink () =
+        let make number = Lane.maker found.Sut found.Profile scratch $"shrink-{index}-{number}"
+        use crew = new Crew(Lane.workersOf found.Sut workers, make)
+        Plan.shrinkAccepting accept crew found.Script
 
     // The canary's trouble lies in its view, so its script shows nothing on an honest system.
     let small, disagreement =
         if found.Lane = Lane.canary.Name then
             found.Script, None
         else
-            Plan.onThread work
+            shrink ()
 
     let final = Option.defaultValue found.Disagreement disagreement
     let script = Findings.annotated small (Seed.split found.RunSeed found.Number) final
@@ -168,7 +169,10 @@ let private execute (parsed: ParseResult) (wishes: Plan.Wish list) : RunReport =
     ]
 
     let findings =
-        results |> List.collect _.Found |> distinct |> List.mapi (settle accept scratchOption out)
+        results
+        |> List.collect _.Found
+        |> distinct
+        |> List.mapi (settle accept (workersOf parsed) scratchOption out)
 
     for signal in signals do
         signal.Dispose()

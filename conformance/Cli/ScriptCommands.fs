@@ -46,15 +46,17 @@ let private judged (parsed: ParseResult) (script: Script) : Script =
 let private profileOf (script: Script) =
     Script.profile script.Header |> Option.defaultValue Profile.ashlar
 
-/// Runs something with a system for the script's profile, on a thread that suits it.
-let private withMaker (parsed: ParseResult) (script: Script) (work: SubjectMaker -> 'a) : 'a =
-    let profile = profileOf script
+/// Refuses a system that cannot be given the script.
+let private systemFor (parsed: ParseResult) (script: Script) : Sut =
     let sut = sutOf parsed
 
     match QmpScripts.obstacle script with
     | Some why when Lane.isServer sut -> misuse $"the script cannot run on a QMP server: {why}"
-    | _ -> ()
+    | _ -> sut
 
+/// Runs something with workers whose systems are for the script's profile.
+let private withCrew (parsed: ParseResult) (script: Script) (wanted: int) (work: Crew -> 'a) =
+    let sut = systemFor parsed script
     let onDisk = not (Lane.isInMemory sut)
 
     use scratch =
@@ -63,13 +65,14 @@ let private withMaker (parsed: ParseResult) (script: Script) (work: SubjectMaker
         else
             Unchecked.defaultof<Scratch>
 
-    Plan.onThread (fun () ->
-        use maker = Lane.maker sut profile (if onDisk then Some scratch else None) "script"
-        work maker)
+    let directory = if onDisk then Some scratch else None
+    let make number = Lane.maker sut (profileOf script) directory $"script-{number}"
+    use crew = new Crew(Lane.workersOf sut wanted, make)
+    work crew
 
-let private show (script: Script) (d: Disagreement) =
+let private show (writer: TextWriter) (script: Script) (d: Disagreement) =
     for line in Findings.describe (profileOf script) 72 d do
-        Console.WriteLine line
+        writer.WriteLine line
 
 /// `replay FILE...`: every script through its systems; the exit code.
 let replay (files: string[]) (parsed: ParseResult) : int =
@@ -80,13 +83,13 @@ let replay (files: string[]) (parsed: ParseResult) : int =
         let script = judged parsed (load path)
         let check maker = Plan.checkAccepting accept coverage maker script
 
-        match withMaker parsed script check with
+        match withCrew parsed script 1 (fun crew -> crew.One check) with
         | None ->
             Console.WriteLine $"{path}: {script.Steps.Length} steps, no disagreement"
             true
         | Some d ->
             Console.WriteLine $"{path}: DISAGREEMENT at {Disagreement.signature d}"
-            show script d
+            show Console.Out script d
             false
 
     let results = files |> Array.map one
@@ -143,9 +146,9 @@ let explain (path: string) (wanted: int64 option) : int =
 /// `shrink FILE`: the shortest script with the same disagreement.
 let shrink (path: string) (parsed: ParseResult) : int =
     let script = judged parsed (load path)
-    let target = Outputs.fileOf parsed out
+    let target = Outputs.fileOf parsed scriptOut
 
-    match withMaker parsed script (fun maker -> Plan.shrink maker script) with
+    match withCrew parsed script (workersOf parsed) (fun crew -> Plan.shrink crew script) with
     | _, None ->
         Console.WriteLine $"{path}: no disagreement, so there is nothing to shrink"
         0
@@ -158,10 +161,16 @@ let shrink (path: string) (parsed: ParseResult) : int =
                     Header = { small.Header with Seed = script.Header.Seed }
             }
 
-        match target with
-        | Some _ -> Outputs.write target (fun () -> text)
-        | None -> Console.Write text
-
+        Outputs.write target (fun () -> text)
         Console.Error.WriteLine $"{script.Steps.Length} steps became {small.Steps.Length}"
-        show small d
+
+        // A script on standard output stands there alone, to be kept by a redirection.
+        match textOf parsed scriptOut with
+        | None ->
+            Console.Write text
+            show Console.Error small d
+        | Some written ->
+            Console.WriteLine("replay: " + RunReport.replayLine (sutOf parsed) written)
+            show Console.Out small d
+
         1

@@ -83,16 +83,13 @@ module RunReport =
     /// Whether the run ended as its lane should.
     let isGood (report: RunReport) : bool = (disagreements report > 0) = report.MustFail
 
+    /// The line that runs a script on a system.
+    let replayLine (sut: Sut) (path: string) : string =
+        $"ashlar-conform replay {Lane.systemOptions sut}{Quoting.shell path}"
+
     /// The line that runs the written script on the system that disagreed.
     let replayScript (f: ReportedFinding) : string option =
-        let system =
-            match f.Found.Sut with
-            | Sut.EngineInMemory -> ""
-            | Sut.EngineOnFiles -> "--files "
-            | Sut.Model -> "--sut model "
-            | Sut.Server kind -> $"--sut {Quoting.shell (ServerKind.word kind)} "
-
-        f.Path |> Option.map (fun path -> $"ashlar-conform replay {system}{Quoting.shell path}")
+        f.Path |> Option.map (replayLine f.Found.Sut)
 
     /// The declared differences of a run, each with how many steps it was used for.
     let declared (report: RunReport) : (Declaration * int64) list =

@@ -31,6 +31,12 @@ module Disagreement =
         | Answer.Broken reason -> Some reason
         | _ -> None
 
+    /// Whether it did not answer in time.
+    let isHang (d: Disagreement) : bool =
+        match broken d with
+        | Some reason -> reason.StartsWith("hung", StringComparison.Ordinal)
+        | None -> false
+
     /// What kind of trouble it is: equal for disagreements that probably have one cause.
     let signature (d: Disagreement) : string =
         let command = CommandKind.names[CommandKind.indexOf d.Command]

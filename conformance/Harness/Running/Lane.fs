@@ -167,6 +167,14 @@ module Lane =
         | Sut.Server(ServerKind.Unix _) -> 1
         | _ -> wanted
 
+    /// The options of `replay` and `shrink` that name the system, with a blank behind them.
+    let systemOptions (sut: Sut) : string =
+        match sut with
+        | Sut.EngineInMemory -> ""
+        | Sut.EngineOnFiles -> "--files "
+        | Sut.Model -> "--sut model "
+        | Sut.Server kind -> $"--sut {Quoting.shell (ServerKind.word kind)} "
+
     /// What generators of a lane may do.
     let surroundings (sut: Sut) (profile: Profile) : Surroundings = {
         RealFiles = not (isInMemory sut)

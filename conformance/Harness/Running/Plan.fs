@@ -170,24 +170,48 @@ let check (maker: SubjectMaker) (script: Script) : Disagreement option =
     checkAccepting Acceptance.None (Coverage()) maker script
 
 /// The shortest script with a disagreement of the same kind that is not declared, or the script
-/// itself when it does not disagree by itself.
-let shrinkAccepting (accept: Acceptance) (maker: SubjectMaker) (script: Script) =
-    let check script = checkAccepting accept (Coverage()) maker script
+/// itself when it does not disagree by itself. The same for any number of workers.
+let shrinkAccepting (accept: Acceptance) (crew: Crew) (script: Script) =
+    let checkOn script maker = checkAccepting accept (Coverage()) maker script
 
-    match check script with
+    match crew.One(checkOn script) with
     | None -> script, None
     | Some first ->
         let wanted = Disagreement.signature first
 
-        let fails candidate =
-            match check candidate with
-            | Some d -> Disagreement.signature d = wanted
-            | None -> false
+        let isWanted (found: Disagreement option) =
+            found |> Option.exists (fun d -> Disagreement.signature d = wanted)
 
+        let fails (maker: SubjectMaker) (candidate: Script) =
+            let found = checkOn candidate maker
+            // One hang is waited for, the next ones are known.
+            if found |> Option.exists Disagreement.isHang then
+                crew.IsHasty <- true
+                maker.Hasten true
+
+            isWanted found
+
+        let search (start: Script) = Shrinking.shrinkBy (crew.FirstOf fails) start
         let cut = { script with Steps = List.truncate (first.Step + 1) script.Steps }
-        let small = Shrinking.shrink fails (if fails cut then cut else script)
-        small, check small
+        crew.IsHasty <- Disagreement.isHang first
+
+        let start =
+            if crew.One(fun maker -> fails maker cut) then
+                cut
+            else
+                script
+
+        let quick = search start
+        crew.IsHasty <- false
+
+        match crew.One(checkOn quick) with
+        | found when isWanted found -> quick, found
+        | _ when not (Disagreement.isHang first) -> quick, None
+        | _ ->
+            // What seemed to hang was slow.
+            let small = search script
+            small, crew.One(checkOn small)
 
 /// The same without declared differences.
-let shrink (maker: SubjectMaker) (script: Script) : Script * Disagreement option =
-    shrinkAccepting Acceptance.None maker script
+let shrink (crew: Crew) (script: Script) : Script * Disagreement option =
+    shrinkAccepting Acceptance.None crew script

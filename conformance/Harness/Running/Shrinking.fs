@@ -57,7 +57,17 @@ let rec private simplerValues (value: Value) : Value seq =
         Seq.append (dropOne items) (simplifyOne simplerValues items) |> Seq.map Value.List
     | Value.Dict members ->
         let inner (key, value) = simplerValues value |> Seq.map (fun v -> key, v)
-        Seq.append (dropOne members) (simplifyOne inner members) |> Seq.map Value.Dict
+
+        Seq.concat [ dropOne members; withoutFile members; simplifyOne inner members ]
+        |> Seq.map Value.Dict
+
+/// A node that needs nothing of the world, in the place of one over a file.
+and private withoutFile (members: (string * Value) list) : (string * Value) list seq =
+    seq {
+        if List.contains ("driver", Value.Str "file") members then
+            ("driver", Value.Str "null-co")
+            :: List.filter (fun (key, _) -> key <> "driver" && key <> "filename") members
+    }
 
 let private smallerPerms (p: Perm) : Perm seq =
     seq {
@@ -202,34 +212,64 @@ let private after (profile: Profile) (world: World, state: State) (step: ScriptS
         | [] -> world, state
     | Act.Refused _ -> world, state
 
-/// The names drawn by a step, in the order of their drawing.
-let private drawnBy (before: State) (after: State) : string list = [
+/// The places of a node: the ways to it from nodes that somebody named.
+let rec private places (state: State) (id: int) : string list =
+    let node = state.Nodes[id]
+
+    if not (node.Name.StartsWith '#') then
+        [ node.Name ]
+    else
+        node.Parents
+        |> List.collect (fun edge ->
+            let edge = state.Edges[edge]
+
+            match edge.Parent with
+            | Parent.Node parent -> places state parent |> List.map (fun p -> p + "." + edge.Name)
+            | Parent.Backend _ -> [])
+
+/// The nodes whose names a step draws, in the order of their drawing: name and places.
+let private drawnBy (before: State) (after: State) : (string * string list) list = [
     for entry in after.Nodes do
         if entry.Value.Name.StartsWith '#' && not (before.Nodes.ContainsKey entry.Key) then
-            entry.Value.Name
+            entry.Value.Name, places after entry.Key
 ]
 
 /// What each step of a script draws.
-let private drawings (profile: Profile) (script: Script) : string list array =
+let private drawings (profile: Profile) (script: Script) : (string * string list) list array =
     let draw before step =
         let next = after profile before step
         drawnBy (snd before) (snd next), next
 
     List.mapFold draw (Script.world script, Graph.empty) script.Steps |> fst |> Array.ofList
 
-/// Some steps of a script, each with its place in it, with the names that were drawn. When a step
-/// goes, later ones draw other names; who speaks of a node must go on speaking of the same.
-let private keptSteps (profile: Profile) (script: Script) (drawn: string list array) kept : Script =
+/// Which name stands for which: nodes of one place are the same, and a place may have moved to a
+/// node with a name.
+let private successors moved old (now: (string * string list) list) =
+    let shares (places: string list) (_, others: string list) =
+        places |> List.exists (fun place -> List.contains place others)
+
+    old
+    |> List.choose (fun (name: string, places: string list) ->
+        match moved with
+        | Some(place, other) when List.contains place places -> Some(name, other)
+        | _ -> now |> List.tryFind (shares places) |> Option.map (fun (other, _) -> name, other))
+
+/// Steps of a script, each with its place in it, with the names that were drawn. When a step goes
+/// or has less in it, later ones draw other names; who speaks of a node must go on speaking of the
+/// same. `moved` is the place of a node that got a name, and the name.
+let private movedSteps (profile: Profile) (script: Script) drawn moved kept : Script =
     let speak (before, names: Map<string, string>) (index: int, step: ScriptStep) =
         let name (old: string) = names.TryFind old |> Option.defaultValue old
         let step = mapStep (renamed name) step
         let next = after profile before step
-        let now = drawnBy (snd before) (snd next)
-        let pairs = Seq.zip drawn[index] now
-        step, (next, Seq.fold (fun (m: Map<_, _>) (old, new') -> m.Add(old, new')) names pairs)
+        let pairs = successors moved (Array.item index drawn) (drawnBy (snd before) (snd next))
+        step, (next, List.fold (fun (m: Map<_, _>) (old, now) -> m.Add(old, now)) names pairs)
 
     let steps, _ = List.mapFold speak ((Script.world script, Graph.empty), Map.empty) kept
     { script with Steps = steps }
+
+let private keptSteps (profile: Profile) (script: Script) drawn kept : Script =
+    movedSteps profile script drawn None kept
 
 let private profileOf (script: Script) =
     Script.profile script.Header |> Option.defaultValue Profile.ashlar
@@ -268,11 +308,88 @@ let private over (step: ScriptStep) : (string * string) option =
         | _ -> None
     | _ -> None
 
+let private nameIn (members: (string * Value) list) : string option =
+    match Value.find "node-name" members with
+    | ValueSome(Value.Str name) -> Some name
+    | _ -> None
+
+/// What stands below a node in its options, in the place of the node; and the name, or the place,
+/// that is gone with the name that stands for it from then on.
+let private below (members: (string * Value) list) : (Value * (string * string) option) option =
+    let childKey =
+        if (Value.find "image" members).IsSome then
+            "image"
+        else
+            "file"
+
+    match Value.find childKey members with
+    | ValueSome(Value.Str child as reference) ->
+        Some(reference, nameIn members |> Option.map (fun name -> name, child))
+    | ValueSome(Value.Dict inner as options) ->
+        match nameIn members, nameIn inner with
+        | Some name, Some child -> Some(options, Some(name, child))
+        | Some name, None ->
+            let named = Value.Dict(("node-name", Value.Str name) :: inner)
+            Some(named, Some(name + "." + childKey, name))
+        | None, _ -> Some(options, None)
+    | _ -> None
+
+/// Options with one node less in them.
+let rec private thinner (value: Value) : (Value * (string * string) option) seq =
+    seq {
+        match value with
+        | Value.Dict members ->
+            yield! Option.toList (below members)
+
+            for index, (key, inner) in List.indexed members do
+                for less, moved in thinner inner do
+                    Value.Dict(replaced index (key, less) members), moved
+        | Value.List items ->
+            for index, item in List.indexed items do
+                for less, moved in thinner item do
+                    Value.List(replaced index less items), moved
+        | _ -> ()
+    }
+
+/// The step with one node less in its options.
+let private thinnerSteps (step: ScriptStep) : (ScriptStep * (string * string) option) seq =
+    let isNode (value: Value) =
+        match value with
+        | Value.Dict _ -> true
+        | _ -> false
+
+    seq {
+        match step.Act with
+        | Act.Do(BlockdevAdd options) ->
+            for less, moved in thinner options do
+                if isNode less then
+                    { step with Act = Act.Do(BlockdevAdd less) }, moved
+        | Act.Do(BlockdevReopen elements) ->
+            for index, element in List.indexed elements do
+                for less, moved in thinner element do
+                    if isNode less then
+                        let elements = replaced index less elements
+                        { step with Act = Act.Do(BlockdevReopen elements) }, moved
+        | _ -> ()
+    }
+
 /// Nodes taken out of a chain: who stood on one stands on what was below it.
 let private shorterChains (script: Script) : Script seq =
     seq {
         let profile = profileOf script
         let drawn = drawings profile script
+
+        for index, step in List.indexed script.Steps do
+            for less, moved in thinnerSteps step do
+                let name (node: string) =
+                    match moved with
+                    | Some(gone, child) when node = gone -> child
+                    | _ -> node
+
+                replaced index less script.Steps
+                |> List.map (mapStep (renamed name))
+                |> List.indexed
+                |> movedSteps profile script drawn moved
 
         for index, step in List.indexed script.Steps do
             match over step with
@@ -288,6 +405,9 @@ let private shorterChains (script: Script) : Script seq =
     }
 
 let private simplerWorlds (script: Script) : Script seq =
+    let profile = profileOf script
+    let drawn = drawings profile script
+
     seq {
         for files in dropOne script.Files do
             { script with Files = files }
@@ -307,10 +427,14 @@ let private simplerWorlds (script: Script) : Script seq =
         if script.Header.Policy = Policy.Static then
             { script with Header = { script.Header with Policy = Policy.Dynamic } }
     }
+    |> Seq.map (fun simpler -> keptSteps profile simpler drawn (List.indexed script.Steps))
 
 let private simplerOptions (script: Script) : Script seq =
+    let profile = profileOf script
+    let drawn = drawings profile script
+
     simplifyOne simplerSteps script.Steps
-    |> Seq.map (fun steps -> { script with Steps = steps })
+    |> Seq.map (fun steps -> keptSteps profile script drawn (List.indexed steps))
 
 /// Every script one notch simpler, in the order in which they are tried.
 let candidates (script: Script) : Script seq =
@@ -321,30 +445,45 @@ let candidates (script: Script) : Script seq =
         simplerOptions script
     ]
 
-/// The shortest script found that still fails. `fails` is asked at most `Limits.shrinkRuns` times.
-let shrink (fails: Script -> bool) (script: Script) : Script =
+/// The shortest script found that still fails. `first` finds the first of some scripts that does,
+/// with its place; at most `Limits.shrinkRuns` scripts are given to it.
+let shrinkBy (first: Script seq -> (int * Script) option) (script: Script) : Script =
     let mutable best = script
-    let mutable runs = 0
+    let mutable left = Limits.shrinkRuns
 
-    // A pass takes each success as its new start and goes on until nothing in it helps.
-    let rec pass (kind: Script -> Script seq) =
-        let found =
-            kind best
-            |> Seq.takeWhile (fun _ -> runs < Limits.shrinkRuns)
-            |> Seq.tryFind (fun candidate ->
-                runs <- runs + 1
-                fails candidate)
+    // A pass takes each success as its new start. It goes on where it was: what came before mostly
+    // fails again, and is tried again anyway until a whole round finds nothing.
+    let pass (kind: Script -> Script seq) : bool =
+        let mutable at = 0
+        let mutable isOver = false
+        let start = best
 
-        match found with
-        | Some simpler ->
-            best <- simpler
-            pass kind |> ignore
-            true
-        | None -> false
+        while not isOver do
+            let given = ref 0
+
+            let candidates =
+                kind best
+                |> Seq.indexed
+                |> Seq.filter (fun (place, _) -> place >= at)
+                |> Seq.truncate left
+                |> Seq.map (fun (_, candidate) ->
+                    given.Value <- given.Value + 1
+                    candidate)
+
+            match first candidates with
+            | Some(place, simpler) ->
+                best <- simpler
+                at <- at + place
+                left <- left - place - 1
+            | None ->
+                left <- left - given.Value
+                isOver <- true
+
+        best <> start
 
     let mutable more = true
 
-    while more && runs < Limits.shrinkRuns do
+    while more && left > 0 do
         let steps = pass withoutChunks
         let chains = pass shorterChains
         let worlds = pass simplerWorlds
@@ -352,3 +491,7 @@ let shrink (fails: Script -> bool) (script: Script) : Script =
         more <- steps || chains || worlds || options
 
     best
+
+/// The same, one script after another.
+let shrink (fails: Script -> bool) (script: Script) : Script =
+    shrinkBy (Seq.indexed >> Seq.tryFind (snd >> fails)) script

@@ -44,6 +44,43 @@ let private interesting =
          |> Seq.truncate 6
          |> List.ofSeq)
 
+let private scriptOf (lines: string list) =
+    match ScriptParser.parse (String.concat "\n" ("# ashlar-script 1" :: lines)) with
+    | Ok script -> script
+    | Error wrong -> failtest (TextError.render "script" wrong)
+
+/// A filter of one throttle group over a node that nobody named, which a raw node stands on later.
+let private spokenOf =
+    scriptOf [
+        "#world a.raw raw 1048576"
+        "#world-throttle tg0"
+        """{"execute": "blockdev-add", "arguments": {"driver": "throttle", "node-name": "t","""
+        + """ "throttle-group": "tg0", "file": {"driver": "file", "filename": "a.raw"}}}"""
+        """{"execute": "blockdev-add", "arguments": {"driver": "raw", "node-name": "r","""
+        + """ "file": "#block000"}}"""
+    ]
+
+/// Whether a raw node came to stand on another that was there before.
+let private isRawOver (script: Script) =
+    results script
+    |> List.exists (fun (command, result) ->
+        match command, result with
+        | BlockdevAdd options, Ok _ ->
+            let members = Value.members options
+
+            List.contains ("driver", Value.Str "raw") members
+            && members |> List.exists (fun (key, value) -> key = "file" && value.IsStr)
+        | _ -> false)
+
+let private expectFault (act: unit -> unit) (what: string) =
+    Expect.throwsC act (fun error ->
+        match error with
+        | QmpFault _ -> ()
+        | other -> failtest $"{what}: {other}")
+
+/// Workers whose systems nobody uses.
+let private crewOf (workers: int) = new Crew(workers, (fun _ -> new OracleMaker(Profile.ashlar)))
+
 let tests =
     testList "shrinking" [
         law
@@ -85,5 +122,38 @@ let tests =
             let script = interesting.Value.Head
             let shrink () = Shrinking.shrink isRefusedReopen script
             Expect.isTrue (shrink () = shrink ()) "differs"
+        }
+        test "who speaks of a node that nobody named goes on speaking of it" {
+            let small = Shrinking.shrink isRawOver spokenOf
+            Expect.isEmpty small.Files "files of the world"
+            Expect.isEmpty small.ThrottleGroups "throttle groups of the world"
+
+            match Script.commands small with
+            | [ BlockdevAdd below; BlockdevAdd above ] ->
+                let below, above = Value.members below, Value.members above
+                Expect.contains below ("driver", Value.Str "null-co") "what is left below"
+                Expect.contains above ("file", List.find (fst >> (=) "node-name") below |> snd) ""
+            | _ -> failtest (ScriptPrinter.print small)
+        }
+        for workers in [ 1; 2; 5 ] do
+            test $"{workers} workers shrink as one does, and find the first" {
+                use crew = crewOf workers
+                let script = interesting.Value.Head
+                let fails (_: SubjectMaker) script = isRefusedReopen script
+                let small = Shrinking.shrinkBy (crew.FirstOf fails) script
+                let alone = Shrinking.shrink isRefusedReopen script
+                Expect.equal (ScriptPrinter.print small) (ScriptPrinter.print alone) "the script"
+                let isLate (_: SubjectMaker) number = number % 100 > 60
+                Expect.equal (crew.FirstOf isLate (seq { 100..300 })) (Some(61, 161)) "the first"
+                Expect.equal (crew.FirstOf isLate (seq { 0..9 })) None "none"
+            }
+        test "a worker's fault is the caller's" {
+            use broken = new Crew(2, (fun _ -> raise (QmpFault "no server")))
+
+            expectFault (fun () -> broken.One ignore) "no system"
+            use crew = crewOf 2
+            let fails (_: SubjectMaker) (_: int) : bool = raise (QmpFault "it is gone")
+            expectFault (fun () -> crew.FirstOf fails [ 1; 2 ] |> ignore) "a try"
+            Expect.equal (crew.One(fun maker -> maker.Name)) "oracle ashlar" "the worker goes on"
         }
     ]

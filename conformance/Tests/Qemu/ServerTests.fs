@@ -126,6 +126,22 @@ let private script (profile: Profile) (lastLine: string) : Script =
 /// What a wrong expectation of the last step is called.
 let private wrong = "blockdev-del, Expectation, BLK-GRAPH-014"
 
+/// An image that names itself as its backing file keeps 7.2 busy for ever.
+let private hanging =
+    let lines = [
+        "# ashlar-script 1"
+        "#profile qemu-7.2"
+        "#world a.raw raw 1048576"
+        "#world t.qcow2 qcow2 1048576 backing=t.qcow2:qcow2"
+        """{"execute": "blockdev-add", "arguments": {"driver": "null-co", "node-name": "n"}}"""
+        """{"execute": "blockdev-add", "arguments": {"driver": "qcow2", "node-name": "t","""
+        + """ "read-only": true, "file": {"driver": "file", "filename": "t.qcow2"}}}"""
+    ]
+
+    match ScriptParser.parse (String.concat "\n" lines) with
+    | Ok script -> script
+    | Error wrong -> failtest (TextError.render "script" wrong)
+
 let private told (d: Disagreement) = String.Join("\n", Findings.describe Profile.qemu72 100 d)
 
 /// What a maker of such servers is good for, in a directory of its own.
@@ -151,8 +167,11 @@ let private replays (kind: Kind) =
         | None -> failtest "a wrong expectation is met")
 
 let private shrinks (kind: Kind) =
-    withMaker kind (fun maker ->
-        let small, d = Plan.shrink maker (script kind.Profile "#expect ok")
+    kind.With(fun sut ->
+        use scratch = Scratch.Open()
+        let make number = Lane.maker sut kind.Profile (Some scratch) $"server-{number}"
+        use crew = new Crew(Lane.workersOf sut 2, make)
+        let small, d = Plan.shrink crew (script kind.Profile "#expect ok")
         Expect.equal (d |> Option.map Disagreement.signature) (Some wrong) "what disagrees"
         Expect.hasLength small.Steps 3 (ScriptPrinter.print small))
 
@@ -184,6 +203,21 @@ let tests =
             test $"{kind.Name} replays" { replays kind }
             test $"{kind.Name} shrinks" { shrinks kind }
             test $"{kind.Name} runs" { runs kind }
+
+        test "what hangs shrinks to what hangs" {
+            needsQemu ()
+            use scratch = Scratch.Open()
+            let qemu = Sut.Server ServerKind.Qemu
+            let make number = Lane.maker qemu Profile.qemu72 (Some scratch) $"hang-{number}"
+            use crew = new Crew(2, make)
+
+            match Plan.shrink crew hanging with
+            | _, None -> skiptest $"this {ServerKind.qemuProgram} answers"
+            | small, Some d ->
+                Expect.isTrue (Disagreement.isHang d) (Disagreement.signature d)
+                Expect.hasLength small.Steps 1 (ScriptPrinter.print small)
+                Expect.hasLength small.Files 1 "files of the world"
+        }
 
         test "a server that leaves its directory is refused" {
             let kind = exec "elsewhere" $"cd / && exec QEMU {stdio}"
