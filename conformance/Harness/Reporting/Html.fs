@@ -63,6 +63,9 @@ let private systems (report: RunReport) =
 
                 for entry in result.Coverage.Noticed do
                     $"Noticed: {thousands entry.Value} {entry.Key}"
+
+        for cause, count in RunReport.deathCauses report do
+            $"Ended the system under test, which is a finding and no verdict: {count} x {cause}"
     ]
     |> List.map (fun line -> $"<p class=\"soft\">{escape line}</p>")
     |> String.concat ""
@@ -84,12 +87,13 @@ let private declared (report: RunReport) (coverage: Coverage) =
         + $"</table></div><p class=\"soft\">{thousands coverage.EndedDeclared} scripts went no "
         + "further than such a step</p>"
 
-let private barWidth = 220.0
+/// Of a cell, for the longest bar: two that add up to the most have room in it side by side.
+let private barPercent = 70.0
 
 let private commandRow (most: int64) (name: string) (tally: Tally) =
     let width (n: int64) =
-        let w = barWidth * sqrt (float n / float (max 1L most))
-        w.ToString("0", CultureInfo.InvariantCulture)
+        let w = barPercent * sqrt (float n / float (max 1L most))
+        w.ToString("0.0", CultureInfo.InvariantCulture)
 
     let share =
         if tally.Total = 0L then
@@ -100,8 +104,8 @@ let private commandRow (most: int64) (name: string) (tally: Tally) =
     String.concat "" [
         $"<tr><td>{escape name}</td><td class=\"n\">{thousands tally.Accepted}</td>"
         $"<td class=\"n\">{thousands tally.Refused}</td><td class=\"n\">{share} %%</td>"
-        $"<td><span class=\"bar a\" style=\"width:{width tally.Accepted}px\"></span>"
-        $"<span class=\"bar r\" style=\"width:{width tally.Refused}px\"></span></td></tr>"
+        $"<td class=\"bars\"><span class=\"bar a\" style=\"width:{width tally.Accepted}%%\"></span>"
+        $"<span class=\"bar r\" style=\"width:{width tally.Refused}%%\"></span></td></tr>"
     ]
 
 let private commands (coverage: Coverage) =

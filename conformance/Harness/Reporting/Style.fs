@@ -44,6 +44,7 @@ th, td { text-align: left; padding: 5px 14px 5px 0; border-bottom: 1px solid var
 tr:last-child td { border-bottom: 0; }
 th { color: var(--soft); font-weight: 500; font-size: 13px; }
 td.n, th.n { text-align: right; }
+td.bars { width: 30%; min-width: 90px; white-space: nowrap; }
 td .bar { display: inline-block; height: 9px; border-radius: 3px; vertical-align: middle; }
 .bar.a { background: var(--both); } .bar.r { background: var(--refused); }
 code, pre { font: 13px/1.45 ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", monospace; }
