@@ -286,26 +286,23 @@ module Graph =
         top = bottom || List.contains bottom (below state [ top ])
 
     /// The nodes that links join with one, itself included, whichever way they point.
-    let joined (state: State) (start: int) : Set<int> =
-        let rec visit (seen: Set<int>) id =
-            if seen.Contains id then
-                seen
-            else
+    let joined (state: State) (start: int) : System.Collections.Generic.HashSet<int> =
+        let seen = System.Collections.Generic.HashSet<int>()
+
+        let rec visit id =
+            if seen.Add id then
                 let node = state.Nodes[id]
 
-                let above =
-                    node.Parents
-                    |> List.choose (fun e ->
-                        match state.Edges[e].Parent with
-                        | Parent.Node parent -> Some parent
-                        | Parent.Backend _ -> None)
+                for e in node.Children do
+                    visit state.Edges[e].Child
 
-                node.Children
-                |> List.map (fun e -> state.Edges[e].Child)
-                |> List.append above
-                |> List.fold visit (seen.Add id)
+                for e in node.Parents do
+                    match state.Edges[e].Parent with
+                    | Parent.Node parent -> visit parent
+                    | Parent.Backend _ -> ()
 
-        visit Set.empty start
+        visit start
+        seen
 
     /// The exports of what is joined with a node, newest first.
     let private exportsOf (state: State) id =

@@ -92,9 +92,12 @@ module Transaction =
 
     /// Whether fixed exports keep two nodes in different threads (BLK-OBJ-006).
     let private areApart (state: State) parent child =
-        match Graph.fixedThread state parent, Graph.fixedThread state child with
-        | ValueSome one, ValueSome other -> one <> other
-        | _ -> false
+        match Graph.fixedThread state parent with
+        | ValueNone -> false
+        | ValueSome one ->
+            match Graph.fixedThread state child with
+            | ValueSome other -> one <> other
+            | ValueNone -> false
 
     /// Links a child without asking for permissions: depth, cycle, threads, then the provisional
     /// pair of the rule (BLK-PERM-040).
