@@ -145,6 +145,7 @@ let root () =
         command "list" "List lanes, profiles and planted bugs." [] (fun _ -> Tables.list ())
         mutants ()
         tables ()
+        E2kCommand.command ()
         command "about" "Say what this build is." [] (fun _ ->
             Console.WriteLine $"ashlar-conform ({Build.kind})"
             0)

@@ -10,6 +10,7 @@ open Expecto.Impl
 let clean = [
     PackagesTests.tests
     Tidy.Tests.all
+    testList "e2k" [ E2k.EncodingTests.tests ]
     TracesTests.tests
     ScratchTests.tests
     CorpusTests.tests
