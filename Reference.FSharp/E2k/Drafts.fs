@@ -32,7 +32,7 @@ type Draft = {
 type Resolve = Value -> int64
 
 /// E2K-LIT-006: the size of a number that is written without one: the smallest that its sign
-/// extends to, and 32 bits at most for an operand of 32 or of a pair; a label takes 32 bits.
+/// extends to, and 32 bits at most unless the operand has 64 or 80; a label takes 32 bits.
 let private sizeOf (isNarrow: bool) (value: Value) =
     let isWithin least most = value.Offset >= least && value.Offset <= most
 
@@ -135,7 +135,7 @@ let private fieldsOf table resolve (entry: Entry) (operation: Operation) =
         match List.tryItem index entry.Widths |> Option.flatten with
         | Some Width.Single
         | Some Quad -> true
-        | Some Packed -> entry.Form = OneSource
+        | Some Packed -> not (entry.Mnemonic.StartsWith "qplog")
         | _ -> false
 
     let second = secondCode isNarrow resolve
