@@ -3,8 +3,10 @@
 module Ashlar.Conformance.Tests.Tidy.Requirements
 
 open System
+open System.IO
 open System.Text.RegularExpressions
 open Expecto
+open Ashlar.Conformance.Proofs
 open Ashlar.Conformance.Tests.Tidy.Repository
 
 /// The form of an id, such as the one of the twelfth requirement on permissions.
@@ -98,6 +100,29 @@ let private uncited (room, what) =
         What = $"{requirement.Id} is not {what}, and its Status does not say why"
     })
 
+/// Requirements of the subjects that are proved: each has a theorem or says why not, never both.
+let private unproved () =
+    let cited = Theorems.all (Path.Combine(root, "proofs")) |> List.collect _.Cites |> set
+
+    let isSubject (requirement: Requirement) =
+        ProvedTable.subjects
+        |> List.exists (fun subject -> requirement.Id.StartsWith $"BLK-{subject}-")
+
+    requirements.Value
+    |> List.filter isSubject
+    |> List.choose (fun requirement ->
+        let offence what =
+            Some {
+                Offence.Place = requirement.Place
+                Line = requirement.Line
+                What = $"{requirement.Id} {what}"
+            }
+
+        match cited.Contains requirement.Id, isExcused requirement "proved" with
+        | false, false -> offence "has no theorem, and its Status does not say why"
+        | true, true -> offence "has a theorem, and its Status says that it has not"
+        | _ -> None)
+
 let private unresolved () =
     let known = requirements.Value |> List.map _.Id |> set
 
@@ -125,6 +150,10 @@ let tests =
             test $"every requirement is {what} under {room} or says why not" {
                 uncited (room, what) |> expectNone "Requirements without a citation"
             }
+
+        test "every requirement on permissions, read-only and reopen is proved or says why not" {
+            unproved () |> expectNone "Requirements without a theorem"
+        }
 
         test "every citation resolves to a requirement" {
             unresolved () |> expectNone "Citations of nothing"
