@@ -61,8 +61,9 @@ module AutoReadOnly {
   {
   }
 
-  // BLK-RO-016: with the static policy an open succeeds exactly when one with read-only=off or one
-  // with read-only=on would, of a file that is refused for writing by its mode only.
+  // BLK-RO-015, BLK-RO-016: with the static policy an open succeeds exactly when one with
+  // read-only=off or one with read-only=on would, of a file that is refused for writing by its mode
+  // only.
   lemma StaticOpenLaw(env: Environment)
     requires Regular(env)
     ensures OpenFile(Static, Flags(false, true), env).Accepted? <==>
