@@ -3,7 +3,7 @@
 // BLK-PERM-033).
 include "Safety.s.dfy"
 include "Refresh.dfy"
-include "Below.dfy"
+include "Edits.dfy"
 
 module Safety {
   import opened Permission
@@ -14,13 +14,7 @@ module Safety {
   import Lattice
   import Refresh
   import Below
-
-  // The state with other pairs on its edges.
-  function WithPairs(state: State, pairs: Pairs): State
-    requires Covers(pairs, state)
-  {
-    state.(edges := map e | e in state.edges :: state.edges[e].(pair := pairs[e]))
-  }
+  import opened Edits
 
   lemma WithPairsKeepsShape(state: State, pairs: Pairs)
     requires WellFormed(state) && Covers(pairs, state)
@@ -42,6 +36,8 @@ module Safety {
     && n in before.nodes && n in edited.nodes
     && before.nodes[n].settings == edited.nodes[n].settings
     && before.nodes[n].writable == edited.nodes[n].writable
+    && before.nodes[n].autoReadOnly == edited.nodes[n].autoReadOnly
+    && before.nodes[n].file == edited.nodes[n].file
     && (forall e | e in edited.nodes[n].parents ::
           e in before.nodes[n].parents && before.edges[e].pair == edited.edges[e].pair)
     && (forall e | e in before.nodes[n].parents :: e in edited.nodes[n].parents)
@@ -126,15 +122,15 @@ module Safety {
   }
 
   // BLK-PERM-030: a refresh of the nodes below the roots that was not refused is accepted.
-  lemma DoneIsAccepted(before: State, edited: State, roots: seq<nat>)
-    requires Safe(before)
+  lemma DoneIsAccepted(before: State, dying: set<nat>, edited: State, roots: seq<nat>)
+    requires SafeBut(before, dying)
     requires WellFormed(edited) && Acyclic(edited)
     requires forall n | n in roots :: n in edited.nodes
     requires ChangesWithin(before, edited, Members(Below.Order(edited, roots)))
     ensures forall n | n in Below.Order(edited, roots) :: n in edited.nodes
     ensures var end :=
               Refresh.Walk(edited, map[], Below.Order(edited, roots), PairsNow(edited));
-            end.Done? ==> Accepted(before, edited, Below.Order(edited, roots), end.pairs)
+            end.Done? ==> Accepted(before, dying, edited, Below.Order(edited, roots), end.pairs)
   {
     hide *;
     reveal Accepted;
@@ -142,28 +138,30 @@ module Safety {
     var order := Below.Order(edited, roots);
     assert forall n | n in order :: n in edited.nodes by { reveal Topological; }
     Refresh.AcceptedIsFixpoint(edited, map[], order);
-    assert WellFormed(before) by { reveal Safe; }
+    assert WellFormed(before) by { reveal SafeBut; }
     assert Covers(PairsNow(edited), edited) by { reveal Covers, PairsNow; }
   }
 
   // BLK-PERM-003, BLK-PERM-006, BLK-PERM-007, BLK-PERM-033, BLK-GRAPH-001, BLK-GRAPH-008: what an
   // accepted refresh leaves.
-  lemma AcceptedIsSafe(before: State, edited: State, order: seq<nat>, pairs: Pairs)
-    requires Accepted(before, edited, order, pairs)
+  lemma AcceptedIsSafe(before: State, dying: set<nat>, edited: State, order: seq<nat>, pairs: Pairs)
+    requires Accepted(before, dying, edited, order, pairs)
     requires Acyclic(edited) && UniqueNames(edited)
-    ensures Covers(pairs, edited) && Safe(WithPairs(edited, pairs))
+    ensures Covers(pairs, edited) && SafeBut(WithPairs(edited, pairs), dying)
   {
     hide *;
     assert WellFormed(edited) && Covers(pairs, edited) by { reveal Accepted, IsFixpoint; }
     WithPairsKeepsShape(edited, pairs);
-    PairwiseAfter(before, edited, order, pairs);
-    ReadOnlyAfter(before, edited, order, pairs);
-    CanonicalAfter(before, edited, order, pairs);
-    reveal Safe;
+    PairwiseAfter(before, dying, edited, order, pairs);
+    ReadOnlyAfter(before, dying, edited, order, pairs);
+    CanonicalAfter(before, dying, edited, order, pairs);
+    reveal SafeBut;
   }
 
-  ghost predicate Accepted(before: State, edited: State, order: seq<nat>, pairs: Pairs) {
-    && Safe(before)
+  ghost predicate Accepted(
+    before: State, dying: set<nat>, edited: State, order: seq<nat>, pairs: Pairs
+  ) {
+    && SafeBut(before, dying)
     && WellFormed(edited)
     && (forall n | n in order :: n in edited.nodes)
     && Closed(edited, Members(order))
@@ -172,8 +170,8 @@ module Safety {
     && (forall n | n in order :: HoldsTogether(edited, map[], pairs, n))
   }
 
-  lemma PairwiseAfter(before: State, edited: State, order: seq<nat>, pairs: Pairs)
-    requires Accepted(before, edited, order, pairs)
+  lemma PairwiseAfter(before: State, dying: set<nat>, edited: State, order: seq<nat>, pairs: Pairs)
+    requires Accepted(before, dying, edited, order, pairs)
     ensures PairwiseSafe(WithPairs(edited, pairs))
   {
     forall e, f |
@@ -194,8 +192,8 @@ module Safety {
     }
   }
 
-  lemma ReadOnlyAfter(before: State, edited: State, order: seq<nat>, pairs: Pairs)
-    requires Accepted(before, edited, order, pairs)
+  lemma ReadOnlyAfter(before: State, dying: set<nat>, edited: State, order: seq<nat>, pairs: Pairs)
+    requires Accepted(before, dying, edited, order, pairs)
     ensures ReadOnlySafe(WithPairs(edited, pairs))
   {
     forall e | e in edited.edges && Meets(pairs[e].perm, NotOnReadOnly)
@@ -226,10 +224,12 @@ module Safety {
     assert AskedList(WithPairs(state, pairs), pairs, n) == AskedList(state, pairs, n);
   }
 
-  lemma CanonicalOutside(before: State, edited: State, order: seq<nat>, pairs: Pairs, e: nat)
-    requires Accepted(before, edited, order, pairs)
+  lemma CanonicalOutside(
+    before: State, dying: set<nat>, edited: State, order: seq<nat>, pairs: Pairs, e: nat
+  )
+    requires Accepted(before, dying, edited, order, pairs)
     requires e in edited.edges && edited.edges[e].parent.Node?
-    requires edited.edges[e].parent.node !in order
+    requires edited.edges[e].parent.node !in order && edited.edges[e].parent.node !in dying
     ensures pairs[e] == RuleOf(edited, map[], pairs, e)
   {
     var n := edited.edges[e].parent.node;
@@ -244,26 +244,30 @@ module Safety {
     assert before.edges[e].pair == RuleOf(before, map[], PairsNow(before), e);
   }
 
-  lemma CanonicalAfter(before: State, edited: State, order: seq<nat>, pairs: Pairs)
-    requires Accepted(before, edited, order, pairs)
+  lemma {:isolate_assertions} CanonicalAfter(
+    before: State, dying: set<nat>, edited: State, order: seq<nat>, pairs: Pairs
+  )
+    requires Accepted(before, dying, edited, order, pairs)
     ensures WellFormed(WithPairs(edited, pairs))
-    ensures Canonical(WithPairs(edited, pairs))
+    ensures CanonicalBut(WithPairs(edited, pairs), dying)
   {
     WithPairsKeepsShape(edited, pairs);
     var after := WithPairs(edited, pairs);
-    forall e | e in after.edges && after.edges[e].parent.Node?
+    forall e | e in after.edges && after.edges[e].parent.Node? &&
+               after.edges[e].parent.node !in dying
       ensures after.edges[e].pair == RuleOf(after, map[], PairsNow(after), e)
     {
       hide *;
       assert e in edited.edges && after.edges[e].parent == edited.edges[e].parent by {
         reveal WithPairs;
       }
-      assert after.edges[e].pair == pairs[e] by { reveal WithPairs; }
       assert Covers(pairs, edited) by { reveal Accepted, IsFixpoint; }
+      assert e in pairs by { reveal Covers; }
+      assert after.edges[e].pair == pairs[e] by { reveal WithPairs; }
       RuleWithPairs(edited, pairs, e);
       assert PairsNow(after) == pairs;
       if edited.edges[e].parent.node !in order {
-        CanonicalOutside(before, edited, order, pairs, e);
+        CanonicalOutside(before, dying, edited, order, pairs, e);
       } else {
         assert pairs[e] == RuleOf(edited, map[], pairs, e) by {
           reveal Accepted, IsFixpoint, IsOf, Members;

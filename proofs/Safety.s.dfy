@@ -1,11 +1,13 @@
 // What holds of a graph between commands (invariants I1, I2, I3, I9 of spec/block/invariants.md).
 // Trusted: the statement of safety.
 include "Refresh.s.dfy"
+include "AutoReadOnly.dfy"
 
 module SafetyStatement {
   import opened Permission
   import opened Graph
   import opened RefreshStatement
+  import opened AutoReadOnly
 
   // I1: no parent takes what another parent of the node does not share (BLK-PERM-003).
   ghost predicate PairwiseSafe(state: State) {
@@ -29,6 +31,34 @@ module SafetyStatement {
       state.edges[e].pair == RuleOf(state, map[], PairsNow(state), e)
   }
 
+  // The same, but for the edges of nodes that are being closed: they lose their edges one by one,
+  // and what is left of them meanwhile asks as much as before.
+  ghost predicate CanonicalBut(state: State, dying: set<nat>)
+    requires WellFormed(state)
+  {
+    forall e | e in state.edges && state.edges[e].parent.Node? &&
+               state.edges[e].parent.node !in dying ::
+      state.edges[e].pair == RuleOf(state, map[], PairsNow(state), e)
+  }
+
+  // I13 and the lock bytes: every open file has the descriptors that are wanted, and its locks say
+  // what its users take and share (BLK-FILE-001, BLK-FILE-002, BLK-FILE-010, BLK-RO-010).
+  ghost predicate FilesSettled(policy: Policy, state: State)
+    requires WellFormed(state)
+  {
+    forall n | n in state.nodes && state.nodes[n].file.FileHold? ::
+      IsSettled(policy, state.nodes[n], Asked(state, PairsNow(state), n))
+  }
+
+  ghost predicate IsSettled(policy: Policy, node: GraphNode, asked: Pair)
+    requires node.file.FileHold?
+  {
+    && node.file.readOnlyFd
+    && node.file.writableFd
+       == WantsWritable(policy, node.writable, node.autoReadOnly, asked.perm)
+    && node.file.locked == asked
+  }
+
   // Names are unique (BLK-GRAPH-001).
   ghost predicate UniqueNames(state: State) {
     forall n, m | n in state.nodes && m in state.nodes && state.nodes[n].name == state.nodes[m].name
@@ -42,6 +72,16 @@ module SafetyStatement {
     && PairwiseSafe(state)
     && ReadOnlySafe(state)
     && Canonical(state)
+    && UniqueNames(state)
+  }
+
+  // The same, while some nodes are being closed.
+  ghost predicate SafeBut(state: State, dying: set<nat>) {
+    && WellFormed(state)
+    && Acyclic(state)
+    && PairwiseSafe(state)
+    && ReadOnlySafe(state)
+    && CanonicalBut(state, dying)
     && UniqueNames(state)
   }
 }
