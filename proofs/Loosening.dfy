@@ -132,7 +132,7 @@ module Loosening {
         var node := edited.nodes[n];
         assert before.edges[e].parent == Node(n);
         assert before.edges[e].pair == RuleOf(before, map[], PairsNow(before), e);
-        Rules.EdgePairIsMonotone(
+        Rules.RulesAreMonotone(
           node.settings, node.writable, edited.edges[e].role,
           edited.nodes[edited.edges[e].child].forceShare,
           Asked(edited, pairs, n), Asked(before, PairsNow(before), n));
