@@ -90,7 +90,31 @@ module Arriving {
   {
   }
 
-  lemma {:isolate_assertions} RootedIsRooted(
+  lemma {:isolate_assertions} RootedIs(state: State, node: nat, pair: Pair)
+    requires WellFormed(state) && Counted(state) && node in state.nodes
+    ensures var linked := Rooted(state, node, pair);
+            && IsRooted(state, state.nextEdge, linked)
+            && linked.edges[state.nextEdge].child == node
+  {
+    assert Rooted(state, node, pair).edges - {state.nextEdge} == state.edges;
+  }
+
+  // Names and descriptors are no business of a list of parents.
+  lemma {:isolate_assertions} RootedKeepsNames(
+    policy: Policy, state: State, edge: nat, linked: State
+  )
+    requires WellFormed(state) && WellFormed(linked) && IsRooted(state, edge, linked)
+    requires UniqueNames(state) && FilesSettled(policy, state)
+    ensures UniqueNames(linked) && SafeRefresh.Readable(linked)
+  {
+    forall n | n in linked.nodes
+      ensures linked.nodes[n].name == state.nodes[n].name
+      ensures linked.nodes[n].file == state.nodes[n].file
+    {
+    }
+  }
+
+  lemma RootedIsRooted(
     policy: Policy, state: State, node: nat, pair: Pair, within: set<nat>
   )
     requires WellFormed(state) && Counted(state) && node in state.nodes && node in within
@@ -100,11 +124,13 @@ module Arriving {
             && Acyclic(linked) && UniqueNames(linked) && SafeRefresh.Readable(linked)
             && Safety.ChangesWithin(state, linked, within)
   {
+    hide *;
     var id := state.nextEdge;
     var linked := Rooted(state, node, pair);
-    assert linked.edges - {id} == state.edges;
-    assert IsRooted(state, id, linked);
+    RootedIs(state, node, pair);
+    assert linked.nodes.Keys == state.nodes.Keys by { reveal IsRooted; }
     RootedIsAcyclic(state, id, linked);
+    RootedKeepsNames(policy, state, id, linked);
     RootedChangesWithin(state, id, linked, within);
   }
 

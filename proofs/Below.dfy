@@ -99,7 +99,7 @@ module Below {
   }
 
   // A node is finished when all its children are.
-  lemma FinishedIsSound(state: State, id: nat, left: Search)
+  lemma {:isolate_assertions} FinishedIsSound(state: State, id: nat, left: Search)
     requires WellFormed(state) && Sound(state, left)
     requires id in state.nodes && id in Open(left)
     requires forall c | c in ChildNodes(state, id) :: c in left.order

@@ -33,9 +33,9 @@ module Closing {
     && after.nodes.Keys == before.nodes.Keys
     && (forall n | n in before.nodes ::
           && after.nodes[n] == before.nodes[n].(
-             inheritsFrom := after.nodes[n].inheritsFrom,
-             children := after.nodes[n].children,
-             parents := after.nodes[n].parents)
+                               inheritsFrom := after.nodes[n].inheritsFrom,
+                               children := after.nodes[n].children,
+                               parents := after.nodes[n].parents)
           && (n != before.edges[edge].child ==>
                 after.nodes[n].parents == before.nodes[n].parents)
           && (before.edges[edge].parent != Node(n) ==>

@@ -121,7 +121,7 @@ module SafeRefresh {
       state.nodes[n].file.readOnlyFd
   }
 
-  lemma HoldsKeepSafety(state: State, dying: set<nat>, holds: Holds)
+  lemma {:isolate_assertions} HoldsKeepSafety(state: State, dying: set<nat>, holds: Holds)
     requires SafeBut(state, dying)
     ensures SafeBut(Edits.WithHolds(state, holds), dying)
   {

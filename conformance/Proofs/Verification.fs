@@ -45,13 +45,14 @@ module Verification =
 
     let private overtime = Regex(@"(\d+) (?:time outs?|out of resource|inconclusives?)")
 
-    /// The folder's file that a printed path means, whatever folder the path starts from.
+    /// The folder's file that a printed path means: Dafny prints it from where it runs, and its log
+    /// has the name alone.
     let private within (files: string list) (printed: string) =
         let path = printed.Replace('\\', '/')
+        let endsWith (whole: string) (part: string) = ("/" + whole).EndsWith("/" + part)
 
         files
-        |> List.filter (fun file ->
-            path = file || path.EndsWith("/" + file, StringComparison.Ordinal))
+        |> List.filter (fun file -> endsWith path file || endsWith file path)
         |> List.sortByDescending _.Length
         |> List.tryHead
         |> Option.defaultValue path
