@@ -199,6 +199,22 @@ let private runs (kind: Kind) =
 
 let tests =
     testList "servers" [
+        test "our own program under QEMU's name is not taken for QEMU's" {
+            Temporary.withDirectory "path" (fun directory ->
+                let place (name: string) =
+                    (Directory.CreateDirectory(Path.Combine(directory, name))).FullName
+
+                let ours, theirs = place "ours", place "theirs"
+                let inside (place: string) name = Path.Combine(place, name)
+                File.WriteAllText(inside ours "ashlar", "")
+                let link = inside ours ServerKind.qemuProgram
+                File.CreateSymbolicLink(link, "ashlar") |> ignore
+                Expect.isNone (ServerKind.qemuIn ours) "ours alone"
+                File.WriteAllText(inside theirs ServerKind.qemuProgram, "")
+                let path = ours + string Path.PathSeparator + theirs
+                let wanted = inside theirs ServerKind.qemuProgram
+                Expect.equal (ServerKind.qemuIn path) (Some wanted) "the one behind it")
+        }
         for kind in kinds do
             test $"{kind.Name} replays" { replays kind }
             test $"{kind.Name} shrinks" { shrinks kind }

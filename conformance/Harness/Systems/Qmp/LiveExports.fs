@@ -54,7 +54,7 @@ type LiveExports(directory: string, user: ServerUser) =
                     {
                         Directory = directory
                         User = user
-                        Command = ServerKind.qemuProgram :: arguments path mine
+                        Command = ServerKind.qemuCommand () :: arguments path mine
                         Socket = None
                         PidFile = None
                     },

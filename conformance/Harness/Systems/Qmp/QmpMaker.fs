@@ -160,7 +160,7 @@ type QmpMaker(kind: ServerKind, profile: Profile, directory: string) =
 
         match kind with
         | ServerKind.Unix _ -> stdio
-        | ServerKind.Qemu -> { stdio with Command = ServerKind.qemuProgram :: monitor }
+        | ServerKind.Qemu -> { stdio with Command = ServerKind.qemuCommand () :: monitor }
         | ServerKind.Storaged ->
             match ServerKind.ownProgram () with
             | Some program -> { stdio with Command = program :: "storaged" :: monitor }

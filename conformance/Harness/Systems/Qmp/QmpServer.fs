@@ -45,8 +45,31 @@ module ServerKind =
         | _, _, Some path -> Some(ServerKind.Unix path)
         | _ -> None
 
-    /// QEMU's program on the PATH.
+    /// QEMU's program.
     let qemuProgram = "qemu-storage-daemon"
+
+    /// The first in the directories of a PATH that is QEMU's own: ours is published under the same
+    /// name, as a link.
+    let qemuIn (path: string) : string option =
+        let isOurs (program: string) =
+            match File.ResolveLinkTarget(program, returnFinalTarget = true) with
+            | null -> false
+            | target -> target.Name = "ashlar"
+
+        path.Split Path.PathSeparator
+        |> Array.map (fun directory -> Path.Combine(directory, qemuProgram))
+        |> Array.tryFind (fun program -> File.Exists program && not (isOurs program))
+
+    let private qemuFound =
+        lazy
+            (Environment.GetEnvironmentVariable "PATH"
+             |> Option.ofObj
+             |> Option.bind qemuIn
+             // not there: the refusal to start says where it was expected
+             |> Option.defaultValue (Path.Combine("/usr/bin", qemuProgram)))
+
+    /// What starts QEMU's own program.
+    let qemuCommand () : string = qemuFound.Value
 
     /// Names our own program where it lies elsewhere.
     let programVariable = "ASHLAR_PROGRAM"
