@@ -71,8 +71,8 @@ let realFiles: Option<bool> = option "--files" "run on real files instead of fil
 let sut: Option<string> =
     option
         "--sut"
-        "the system: memory (default) or files for the engine; a QMP server: qemu, storaged, \
-         'exec:COMMAND' or unix:SOCKET"
+        "the system: memory (default) or files for the engine; model for the proved one; a QMP \
+         server: qemu, storaged, 'exec:COMMAND' or unix:SOCKET"
 
 /// --accept
 let accept: Option<string> =
@@ -117,6 +117,8 @@ let profileOf (parsed: ParseResult) : Profile =
 let sutOf (parsed: ParseResult) : Sut =
     match text parsed sut with
     | None when isGiven parsed realFiles -> Sut.EngineOnFiles
+    | Some name when isGiven parsed realFiles && name <> "files" ->
+        misuse $"--files is the system 'files'; with --sut {name} it says two things"
     | None
     | Some "memory" -> Sut.EngineInMemory
     | Some "files" -> Sut.EngineOnFiles

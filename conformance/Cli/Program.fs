@@ -180,10 +180,15 @@ let main arguments =
     let parsed = (root ()).Parse arguments
 
     if parsed.Errors.Count > 0 then
-        for error in parsed.Errors do
-            complain error.Message |> ignore
+        // The first is the mistake; the others follow from it.
+        let errors = parsed.Errors |> Seq.map (fun error -> error.Message) |> List.ofSeq
 
-        2
+        let mistake =
+            errors
+            |> List.tryFind (fun text -> text.Contains('\''))
+            |> Option.defaultValue errors.Head
+
+        complain mistake
     else
         let configuration = InvocationConfiguration(EnableDefaultExceptionHandler = false)
         guarded (fun () -> parsed.Invoke configuration)

@@ -122,36 +122,21 @@ internal sealed class NbdListener : IDisposable
     private static BlockError? OpenInet(NbdListenAddress.Inet address, out NbdListener? listener)
     {
         listener = null;
-        BlockError? error = InetResolver.ToListen(address.Host, address.Port, out IPEndPoint[] all);
+        string host = address.Host;
+        BlockError? error = InetListening.TryListen(
+            host,
+            address.Port,
+            Backlog,
+            out Socket? socket
+        );
         if (error is not null)
         {
             return error;
         }
-        HostErrno errno = HostErrno.None;
-        foreach (IPEndPoint end in all)
-        {
-            Socket socket = new(end.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-            try
-            {
-                socket.Bind(end);
-                socket.Listen(Backlog);
-            }
-            catch (SocketException failure)
-            {
-                socket.Dispose();
-                errno = SocketErrors.Of(failure);
-                continue;
-            }
-            int port = ((IPEndPoint)socket.LocalEndPoint!).Port;
-            string text = port.ToString(CultureInfo.InvariantCulture);
-            listener = new NbdListener(socket, address with { Port = text }, null);
-            return null;
-        }
-        string what =
-            errno == SocketErrors.AddressInUse
-                ? "Failed to find an available port"
-                : "Failed to bind socket";
-        return Refused(errno, $"{what}: {HostErrnoText.Of(errno)}");
+        int port = ((IPEndPoint)socket!.LocalEndPoint!).Port;
+        string text = port.ToString(CultureInfo.InvariantCulture);
+        listener = new NbdListener(socket, address with { Port = text }, null);
+        return null;
     }
 
     private static BlockError Refused(HostErrno errno, string text) =>

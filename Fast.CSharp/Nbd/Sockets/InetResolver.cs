@@ -11,9 +11,16 @@ internal static class InetResolver
 {
     private const string NoSuchName = "Name or service not known";
 
-    /// <summary>Where to listen, in the host's order; an empty host means every address.</summary>
+    /// <summary>
+    /// Where to listen, in the host's order; an empty host means every address, of both families
+    /// where the system has both.
+    /// </summary>
     internal static BlockError? ToListen(string host, string port, out IPEndPoint[] ends) =>
-        Resolve(host, port, [IPAddress.Any], static all => all, out ends);
+        Resolve(host, port, [IPAddress.IPv6Any, IPAddress.Any], static all => all, out ends);
+
+    /// <summary>Whom to ask, in the host's order; an empty host means nobody.</summary>
+    internal static BlockError? ToConnect(string host, string port, out IPEndPoint[] ends) =>
+        Resolve(host, port, [], static all => all, out ends);
 
     /// <summary>Whom to ask, in the host's order, of the families the address allows.</summary>
     internal static BlockError? ToConnect(RemoteExportAddress address, out IPEndPoint[] ends) =>

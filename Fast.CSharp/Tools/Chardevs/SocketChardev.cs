@@ -46,7 +46,9 @@ internal sealed class SocketChardev : Chardev
             return ListenAt(path);
         }
         Socket socket =
-            endpoint.Descriptor >= 0 ? Adopt(endpoint.Descriptor) : ListenAt(endpoint.Resolve());
+            endpoint.Descriptor >= 0
+                ? Adopt(endpoint.Descriptor)
+                : ListenAt(endpoint.Host, endpoint.Port);
         return new SocketChardev(socket, true, null);
     }
 
@@ -64,9 +66,10 @@ internal sealed class SocketChardev : Chardev
         }
         string name = $"{endpoint.Host}:{endpoint.Port}";
         int errno = 0;
-        foreach (IPEndPoint place in endpoint.Resolve())
+        ThrowIf(InetResolver.ToConnect(endpoint.Host, endpoint.Port, out IPEndPoint[] places));
+        foreach (IPEndPoint place in places)
         {
-            Socket socket = NewSocket(place);
+            Socket socket = new(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             try
             {
                 socket.Connect(place);
@@ -172,38 +175,11 @@ internal sealed class SocketChardev : Chardev
         }
     }
 
-    private static Socket ListenAt(IPEndPoint[] places)
+    private static Socket ListenAt(string host, string port)
     {
-        int errno = 0;
-        foreach (IPEndPoint place in places)
-        {
-            Socket socket = NewSocket(place);
-            try
-            {
-                if (place.AddressFamily == AddressFamily.InterNetworkV6)
-                {
-                    socket.DualMode = place.Address.Equals(IPAddress.IPv6Any);
-                }
-                socket.SetSocketOption(
-                    SocketOptionLevel.Socket,
-                    SocketOptionName.ReuseAddress,
-                    true
-                );
-                socket.Bind(place);
-                socket.Listen(Backlog);
-                return socket;
-            }
-            catch (SocketException error)
-            {
-                errno = error.NativeErrorCode;
-                socket.Dispose();
-            }
-        }
-        throw new StartException($"Failed to find an available port: {Posix.ErrorText(errno)}");
+        ThrowIf(InetListening.TryListen(host, port, Backlog, out Socket? socket));
+        return socket!;
     }
-
-    private static Socket NewSocket(IPEndPoint place) =>
-        new(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
 
     private static Socket Adopt(int descriptor)
     {

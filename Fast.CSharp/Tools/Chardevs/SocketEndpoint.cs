@@ -1,9 +1,6 @@
 // Where a socket device is: a path, a host with a port, or a descriptor that is there already.
 // Spec: spec/block/storaged.md (BLK-SD-008).
-using System;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using Ashlar.Nbd;
 using Ashlar.Tools.Storaged;
@@ -65,26 +62,6 @@ internal sealed class SocketEndpoint
         return isNumber
             ? new SocketEndpoint { Descriptor = number }
             : throw new StartException($"Unable to parse FD number {descriptor}");
-    }
-
-    /// <summary>The addresses to try, or a refusal with the resolver's reason.</summary>
-    public IPEndPoint[] Resolve()
-    {
-        string reason = "Servname not supported for ai_socktype";
-        if (ushort.TryParse(Port, NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
-        {
-            try
-            {
-                IPAddress[] addresses =
-                    Host.Length == 0 ? [IPAddress.IPv6Any] : Dns.GetHostAddresses(Host);
-                return Array.ConvertAll(addresses, address => new IPEndPoint(address, port));
-            }
-            catch (SocketException)
-            {
-                reason = "Name or service not known";
-            }
-        }
-        throw new StartException($"address resolution failed for {Host}:{Port}: {reason}");
     }
 
     private static void RefuseWhatIsNotThere(ChardevOptions options)

@@ -62,7 +62,8 @@ let private listen (path: string) : Socket =
         raise (SocketRefused error.Message)
     | :? ArgumentException ->
         listener.Dispose()
-        raise (SocketRefused "the path is too long for a socket")
+        let reason = if path = "" then "is empty" else "is too long for a socket"
+        raise (SocketRefused $"the path {reason}")
     | _ ->
         listener.Dispose()
         reraise ()

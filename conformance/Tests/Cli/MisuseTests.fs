@@ -21,6 +21,10 @@ let private script =
 let private greets (line: string) = $"echo '{{\"QMP\": {{}}}}'; echo '{line}'; sleep 300"
 
 let private commandLines = [
+    [ "frob" ], "'frob'"
+    [], "Required command"
+    [ "replay"; "--files"; "--sut"; "qemu"; "a.script" ], "says two things"
+    [ "oracle"; "--socket"; "" ], "--socket : the path is empty"
     [ "run"; "--lane"; "nope" ], "there is no lane 'nope'"
     [ "run"; "--profile"; "nope" ], "there is no profile 'nope'"
     [ "run"; "--seed"; "-1" ], "--seed is a number from 0"

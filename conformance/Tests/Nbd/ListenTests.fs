@@ -88,8 +88,29 @@ let private ports graph _ =
         "address resolution failed for 127.0.0.1:nbd?: Servname not supported for ai_socktype"
         "BLK-NBD-001"
 
+let private everywhere graph _ =
+    let server = listen graph (inet "" "0")
+
+    let port =
+        match server.Address with
+        | :? NbdListenAddress.Inet as address -> int address.Port
+        | address -> failtestf "%O" address
+
+    let greets (address: IPAddress) =
+        use client = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp)
+        client.Connect(address, port)
+        client.Receive(Span(Array.zeroCreate 8)) = 8
+
+    Expect.isTrue (greets IPAddress.Loopback) "BLK-SD-008: IPv4"
+
+    if Socket.OSSupportsIPv6 then
+        Expect.isTrue (greets IPAddress.IPv6Loopback) "BLK-SD-008: IPv6"
+
+    close server
+
 let tests =
     testList "listening" [
+        test "an empty host is every address" { withGraph everywhere }
         test "a socket has a name while its server lives" { withGraph names }
         test "a port" { withGraph ports }
         test "what cannot be bound is refused with QEMU's text" {
