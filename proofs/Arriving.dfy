@@ -1,6 +1,6 @@
 // Who arrives leaves a safe graph: a backend with its root, and a backend that asks for something
 // else (BLK-PERM-040, BLK-PERM-050).
-include "SafeRefresh.dfy"
+include "Editing.dfy"
 include "Transaction.dfy"
 
 module Arriving {
@@ -10,10 +10,8 @@ module Arriving {
   import opened SafetyStatement
   import opened AutoReadOnly
   import opened Checks
-  import Below
   import Edits
-  import Safety
-  import SafeRefresh
+  import Editing
   import Transaction
 
   // What linking a root edge changes: the one list, and the edge.
@@ -22,53 +20,35 @@ module Arriving {
   {
     && edge !in before.edges
     && edge in after.edges
-    && after.edges - {edge} == before.edges
+    && after.edges == before.edges[edge := after.edges[edge]]
     && after.edges[edge].parent.Root?
     && after.nodes.Keys == before.nodes.Keys
     && after.edges[edge].child in after.nodes
     && (forall n | n in before.nodes ::
-          && after.nodes[n] == before.nodes[n].(parents := after.nodes[n].parents)
-          && (n != after.edges[edge].child ==> after.nodes[n].parents == before.nodes[n].parents))
+          after.nodes[n] == before.nodes[n].(parents := after.nodes[n].parents))
   }
 
-  lemma {:isolate_assertions} RootedChangesWithin(
-    before: State, edge: nat, after: State, within: set<nat>
-  )
-    requires WellFormed(before) && WellFormed(after)
-    requires IsRooted(before, edge, after)
-    requires after.edges[edge].child in within
-    ensures Safety.ChangesWithin(before, after, within)
-  {
-    forall n | n in after.nodes && n !in within
-      ensures Safety.SameAt(before, after, n)
-    {
-      assert n != after.edges[edge].child;
-      assert after.nodes[n] == before.nodes[n];
-      forall e | e in after.nodes[n].parents + after.nodes[n].children
-        ensures e in before.edges && after.edges[e] == before.edges[e]
-      {
-        assert e != edge;
-        assert (after.edges - {edge})[e] == after.edges[e];
-      }
-    }
-  }
-
-  lemma {:isolate_assertions} RootedIsAcyclic(before: State, edge: nat, after: State)
+  lemma RootedIsAcyclic(before: State, edge: nat, after: State)
     requires WellFormed(before) && WellFormed(after) && Acyclic(before)
     requires IsRooted(before, edge, after)
     ensures Acyclic(after)
   {
     var rank :| Ranked(before, rank);
-    forall e | e in after.edges && after.edges[e].parent.Node?
-      ensures
-        && after.edges[e].parent.node in rank && after.edges[e].child in rank
-        && rank[after.edges[e].parent.node] < rank[after.edges[e].child]
-    {
-      assert e != edge;
-      assert (after.edges - {edge})[e] == after.edges[e];
-      assert e in before.edges;
-    }
     assert Ranked(after, rank);
+  }
+
+  lemma {:isolate_assertions} RootedIsEdit(before: State, edge: nat, after: State)
+    requires WellFormed(before) && WellFormed(after) && Acyclic(before)
+    requires IsRooted(before, edge, after)
+    ensures Editing.IsEdit(before, [after.edges[edge].child], after)
+  {
+    RootedIsAcyclic(before, edge, after);
+    var child := after.edges[edge].child;
+    forall n | n in after.nodes && n != child
+      ensures Editing.SameEdges(before, after, n)
+    {
+    }
+    assert child in [child];
   }
 
   // The state that an attached root is refreshed in.
@@ -96,66 +76,90 @@ module Arriving {
             && IsRooted(state, state.nextEdge, linked)
             && linked.edges[state.nextEdge].child == node
   {
-    assert Rooted(state, node, pair).edges - {state.nextEdge} == state.edges;
-  }
-
-  // Names and descriptors are no business of a list of parents.
-  lemma {:isolate_assertions} RootedKeepsNames(
-    policy: Policy, state: State, edge: nat, linked: State
-  )
-    requires WellFormed(state) && WellFormed(linked) && IsRooted(state, edge, linked)
-    requires UniqueNames(state) && FilesSettled(policy, state)
-    ensures UniqueNames(linked) && SafeRefresh.Readable(linked)
-  {
-    forall n | n in linked.nodes
-      ensures linked.nodes[n].name == state.nodes[n].name
-      ensures linked.nodes[n].file == state.nodes[n].file
-    {
-    }
-  }
-
-  lemma RootedIsRooted(
-    policy: Policy, state: State, node: nat, pair: Pair, within: set<nat>
-  )
-    requires WellFormed(state) && Counted(state) && node in state.nodes && node in within
-    requires Acyclic(state) && UniqueNames(state) && FilesSettled(policy, state)
-    ensures var linked := Rooted(state, node, pair);
-            && linked.nodes.Keys == state.nodes.Keys
-            && Acyclic(linked) && UniqueNames(linked) && SafeRefresh.Readable(linked)
-            && Safety.ChangesWithin(state, linked, within)
-  {
-    hide *;
-    var id := state.nextEdge;
-    var linked := Rooted(state, node, pair);
-    RootedIs(state, node, pair);
-    assert linked.nodes.Keys == state.nodes.Keys by { reveal IsRooted; }
-    RootedIsAcyclic(state, id, linked);
-    RootedKeepsNames(policy, state, id, linked);
-    RootedChangesWithin(state, id, linked, within);
   }
 
   // BLK-PERM-040, BLK-PERM-050: a backend that was attached leaves a safe graph whose files are
   // settled.
   lemma AttachedRootIsSafe(policy: Policy, world: World, state: State, node: nat, pair: Pair)
-    requires SafeBut(state, {}) && FilesSettled(policy, state) && Counted(state)
-    requires node in state.nodes
+    requires SafeWhile(policy, state, {}) && Counted(state) && node in state.nodes
+    ensures WellFormed(state)
     ensures var end := Transaction.AttachRoot(policy, world, state, node, pair);
-            end.Refreshed? ==>
-              SafeBut(end.state, {}) && FilesSettled(policy, end.state)
+            end.Refreshed? ==> SafeWhile(policy, end.state, {})
   {
     hide *;
-    assert WellFormed(state) && Acyclic(state) && UniqueNames(state) by { reveal SafeBut; }
+    assert WellFormed(state) && Acyclic(state) by { reveal SafeWhile, SafeBut; }
     var linked := Rooted(state, node, pair);
-    assert linked.nodes.Keys == state.nodes.Keys by {
-      RootedIsRooted(policy, state, node, pair, {node});
-    }
-    assert node in [node];
-    assert Acyclic(linked) by { RootedIsRooted(policy, state, node, pair, {node}); }
-    Below.OrderIsTopological(linked, [node]);
-    var within := Members(Below.Order(linked, [node]));
-    assert node in within by { reveal Members; }
-    RootedIsRooted(policy, state, node, pair, within);
-    SafeRefresh.RefreshIsSafe(policy, world, state, {}, linked, [node]);
+    RootedIs(state, node, pair);
+    RootedIsEdit(state, state.nextEdge, linked);
+    assert AreTops(linked, {}) by { reveal AreTops; }
+    Editing.EditIsSafe(policy, world, state, {}, [node], linked);
     RootedIsRefreshed(policy, world, state, node, pair);
+  }
+
+  // The state that a changed root is refreshed in.
+  function Asking(state: State, root: nat, pair: Pair): State
+    requires WellFormed(state) && root in state.edges
+    ensures WellFormed(Asking(state, root, pair))
+  {
+    Edits.WithPairsIsWellFormed(state, PairsNow(state)[root := pair]);
+    Edits.WithPairs(state, PairsNow(state)[root := pair])
+  }
+
+  lemma AskingIsAcyclic(state: State, root: nat, pair: Pair)
+    requires WellFormed(state) && root in state.edges && Acyclic(state)
+    ensures Acyclic(Asking(state, root, pair))
+  {
+    var rank :| Ranked(state, rank);
+    assert Ranked(Asking(state, root, pair), rank);
+  }
+
+  lemma AskingIs(state: State, root: nat, pair: Pair)
+    requires WellFormed(state) && root in state.edges
+    ensures Asking(state, root, pair)
+         == state.(edges := state.edges[root := state.edges[root].(pair := pair)])
+  {
+  }
+
+  lemma {:isolate_assertions} AskingIsEdit(state: State, root: nat, pair: Pair)
+    requires WellFormed(state) && Acyclic(state)
+    requires root in state.edges && state.edges[root].parent.Root?
+    ensures Editing.IsEdit(state, [state.edges[root].child], Asking(state, root, pair))
+  {
+    AskingIsAcyclic(state, root, pair);
+    var child := state.edges[root].child;
+    var after := Asking(state, root, pair);
+    AskingIs(state, root, pair);
+    hide Asking;
+    forall n | n in after.nodes && n != child
+      ensures Editing.SameEdges(state, after, n)
+    {
+    }
+    assert child in [child];
+  }
+
+  lemma AskingIsRefreshed(policy: Policy, world: World, state: State, root: nat, pair: Pair)
+    requires WellFormed(state) && Counted(state) && root in state.edges
+    ensures Transaction.SetRoot(policy, world, state, root, pair)
+         == Checks.Run(policy, world, Asking(state, root, pair), [state.edges[root].child])
+  {
+  }
+
+  // BLK-PERM-050: so does one that asks for something else.
+  lemma SetRootIsSafe(policy: Policy, world: World, state: State, root: nat, pair: Pair)
+    requires SafeWhile(policy, state, {}) && Counted(state)
+    requires root in state.edges && state.edges[root].parent.Root?
+    ensures WellFormed(state)
+    ensures var end := Transaction.SetRoot(policy, world, state, root, pair);
+            end.Refreshed? ==> SafeWhile(policy, end.state, {})
+  {
+    hide *;
+    assert WellFormed(state) && Acyclic(state) by { reveal SafeWhile, SafeBut; }
+    var child := state.edges[root].child;
+    assert child in state.nodes by { reveal WellFormed; }
+    var changed := Asking(state, root, pair);
+    AskingIsEdit(state, root, pair);
+    assert AreTops(changed, {}) by { reveal AreTops; }
+    Editing.EditIsSafe(policy, world, state, {}, [child], changed);
+    AskingIsRefreshed(policy, world, state, root, pair);
   }
 }

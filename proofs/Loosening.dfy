@@ -146,7 +146,7 @@ module Loosening {
     policy: Policy, world: World, before: State, dying: set<nat>, edited: State,
     order: seq<nat>, pairs: Pairs, holds: Holds
   )
-    requires SafeBut(before, dying) && FilesSettled(policy, before)
+    requires SafeBut(before, dying) && FilesSettledBut(policy, before, dying)
     requires WellFormed(edited) && Looser(before, edited)
     requires forall n | n in order :: n in edited.nodes && n !in dying
     requires NoMore(before, edited, pairs)
@@ -206,16 +206,11 @@ module Loosening {
     }
   }
 
-  // Nodes that are being closed: nobody holds them.
-  ghost predicate AreTops(state: State, dying: set<nat>) {
-    forall n | n in dying :: n in state.nodes && state.nodes[n].parents == []
-  }
-
   // BLK-PERM-034: the refresh after a loosening is never refused.
   lemma RefreshPasses(
     policy: Policy, world: World, before: State, dying: set<nat>, edited: State, roots: seq<nat>
   )
-    requires SafeBut(before, dying) && FilesSettled(policy, before)
+    requires SafeBut(before, dying) && FilesSettledBut(policy, before, dying)
     requires WellFormed(edited) && Looser(before, edited) && AreTops(edited, dying)
     requires NoMore(before, edited, PairsNow(edited))
     requires forall n | n in roots :: n in edited.nodes && n !in dying

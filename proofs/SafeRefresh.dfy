@@ -154,13 +154,13 @@ module SafeRefresh {
   lemma {:isolate_assertions} RefreshIsSafe(
     policy: Policy, world: World, before: State, dying: set<nat>, edited: State, roots: seq<nat>
   )
-    requires SafeBut(before, dying) && FilesSettled(policy, before)
+    requires SafeBut(before, dying) && FilesSettledBut(policy, before, dying)
     requires WellFormed(edited) && Acyclic(edited) && UniqueNames(edited) && Readable(edited)
     requires forall n | n in roots :: n in edited.nodes
     requires Safety.ChangesWithin(before, edited, Members(Below.Order(edited, roots)))
     ensures var end := Checks.Run(policy, world, edited, roots);
             end.Refreshed? ==>
-              SafeBut(end.state, dying) && FilesSettled(policy, end.state)
+              SafeBut(end.state, dying) && FilesSettledBut(policy, end.state, dying)
   {
     hide *;
     var order := Below.Order(edited, roots);
@@ -181,7 +181,7 @@ module SafeRefresh {
       var after := Committed(edited, checked.pairs, checked.holds);
       assert SafeBut(after, dying) by { reveal Committed; }
       assert WellFormed(before) by { reveal SafeBut; }
-      SettledAfter(policy, before, edited, order, checked.pairs, checked.holds) by {
+      SettledAfter(policy, before, dying, edited, order, checked.pairs, checked.holds) by {
         reveal Safety.Accepted;
       }
       assert Checks.Run(policy, world, edited, roots) == Checks.Refreshed(after) by {
@@ -193,21 +193,23 @@ module SafeRefresh {
   }
 
   lemma {:isolate_assertions} SettledAfter(
-    policy: Policy, before: State, edited: State, order: seq<nat>, pairs: Pairs, holds: Holds
+    policy: Policy, before: State, dying: set<nat>, edited: State, order: seq<nat>,
+    pairs: Pairs, holds: Holds
   )
-    requires WellFormed(before) && FilesSettled(policy, before)
+    requires WellFormed(before) && FilesSettledBut(policy, before, dying)
     requires WellFormed(edited) && Readable(edited) && Covers(pairs, edited)
     requires forall n | n in order :: n in edited.nodes
     requires Closed(edited, Members(order))
     requires Safety.ChangesWithin(before, edited, Members(order))
     requires IsFixpoint(edited, map[], Members(order), pairs)
     requires HoldsAre(policy, edited, order, 0, pairs, holds, map[])
-    ensures FilesSettled(policy, Committed(edited, pairs, holds))
+    ensures FilesSettledBut(policy, Committed(edited, pairs, holds), dying)
   {
     var after := Committed(edited, pairs, holds);
     assert order[0..] == order;
     forall n | n in after.nodes && after.nodes[n].file.FileHold?
-      ensures IsSettled(policy, after.nodes[n], Asked(after, PairsNow(after), n))
+      ensures after.nodes[n].file.readOnlyFd
+      ensures n in dying || IsSettled(policy, after.nodes[n], Asked(after, PairsNow(after), n))
     {
       AskedOfCommitted(edited, pairs, holds, n);
       if n in order {

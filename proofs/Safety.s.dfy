@@ -50,6 +50,15 @@ module SafetyStatement {
       IsSettled(policy, state.nodes[n], Asked(state, PairsNow(state), n))
   }
 
+  // The same, but for the files of nodes that are being closed: those keep what they have.
+  ghost predicate FilesSettledBut(policy: Policy, state: State, dying: set<nat>)
+    requires WellFormed(state)
+  {
+    forall n | n in state.nodes && state.nodes[n].file.FileHold? ::
+      && state.nodes[n].file.readOnlyFd
+      && (n in dying || IsSettled(policy, state.nodes[n], Asked(state, PairsNow(state), n)))
+  }
+
   ghost predicate IsSettled(policy: Policy, node: GraphNode, asked: Pair)
     requires node.file.FileHold?
   {
@@ -83,5 +92,18 @@ module SafetyStatement {
     && ReadOnlySafe(state)
     && CanonicalBut(state, dying)
     && UniqueNames(state)
+  }
+
+  // Nodes that are being closed: nobody holds them.
+  ghost predicate AreTops(state: State, dying: set<nat>) {
+    forall n | n in dying :: n in state.nodes && state.nodes[n].parents == []
+  }
+
+  // The invariant between the steps of a command: a safe graph with settled files, while some
+  // nodes that nobody holds are being closed. Between commands and actions there are none such.
+  ghost predicate SafeWhile(policy: Policy, state: State, dying: set<nat>) {
+    && SafeBut(state, dying)
+    && FilesSettledBut(policy, state, dying)
+    && AreTops(state, dying)
   }
 }
