@@ -12,6 +12,7 @@ module Cascade {
   import opened Checks
   import Closing
   import Edits
+  import Editing
   import Transaction
 
   // A node without any edge that is forgotten was nobody's business.
@@ -172,7 +173,7 @@ module Cascade {
     }
   }
 
-  // A node that nobody holds asks less than its rules would let it.
+  // Between commands any node that nobody holds may be the next to be closed.
   lemma {:isolate_assertions} MayDie(policy: Policy, state: State, node: nat)
     requires SafeWhile(policy, state, {})
     requires node in state.nodes && state.nodes[node].parents == []
@@ -209,20 +210,6 @@ module Cascade {
     }
   }
 
-  // Safety does not look at backends and counters.
-  lemma {:isolate_assertions} RestIsSafe(policy: Policy, a: State, b: State)
-    requires SafeWhile(policy, a, {}) && a.nodes == b.nodes && a.edges == b.edges
-    ensures SafeWhile(policy, b, {})
-  {
-    var rank :| Ranked(a, rank);
-    assert Ranked(b, rank);
-    assert PairsNow(a) == PairsNow(b);
-    forall n | n in b.nodes
-      ensures AskedList(a, PairsNow(a), n) == AskedList(b, PairsNow(b), n)
-    {
-    }
-  }
-
   // BLK-PERM-041, BLK-PERM-050: a backend that is removed leaves a safe graph.
   lemma RemovedBackendIsSafe(policy: Policy, world: World, state: State, backend: nat)
     requires SafeWhile(policy, state, {})
@@ -235,7 +222,7 @@ module Cascade {
     var root := state.backends[backend].root;
     DetachIsSafe(policy, world, state, {}, root);
     var rest := Transaction.Detach(policy, world, state, root);
-    RestIsSafe(policy, rest, rest.(backends := rest.backends - {backend}));
+    Editing.MarksAreSafe(policy, rest, rest.(backends := rest.backends - {backend}));
     reveal Transaction.RemoveBackend;
   }
 }

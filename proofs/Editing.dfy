@@ -158,4 +158,28 @@ module Editing {
     ensures IsEdit(state, [], state)
   {
   }
+
+  // Safety looks neither at backends and counters nor at who opens a node.
+  lemma {:isolate_assertions} MarksAreSafe(policy: Policy, a: State, b: State)
+    requires SafeWhile(policy, a, {})
+    requires a.edges == b.edges && a.nodes.Keys == b.nodes.Keys
+    requires forall n | n in a.nodes ::
+               b.nodes[n] == a.nodes[n].(isOpening := b.nodes[n].isOpening)
+    ensures SafeWhile(policy, b, {})
+  {
+    var rank :| Ranked(a, rank);
+    assert Ranked(b, rank);
+    assert WellFormed(b);
+    assert PairsNow(a) == PairsNow(b);
+    forall n | n in b.nodes
+      ensures Asked(b, PairsNow(b), n) == Asked(a, PairsNow(a), n)
+    {
+      assert AskedList(a, PairsNow(a), n) == AskedList(b, PairsNow(b), n);
+    }
+    forall e | e in b.edges && b.edges[e].parent.Node?
+      ensures b.edges[e].pair == RuleOf(b, map[], PairsNow(b), e)
+    {
+      assert a.edges[e].pair == RuleOf(a, map[], PairsNow(a), e);
+    }
+  }
 }
