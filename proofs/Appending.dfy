@@ -28,7 +28,7 @@ module Appending {
           == if e in moved then before.edges[e].(child := child) else before.edges[e])
   }
 
-  lemma {:isolate_assertions} OneIsMoved(state: State, edge: nat, child: nat)
+  lemma OneIsMoved(state: State, edge: nat, child: nat)
     requires WellFormed(state) && edge in state.edges && child in state.nodes
     ensures AreMoved(state, [edge], child, Transaction.Moved(state, edge, child))
   {
@@ -47,7 +47,7 @@ module Appending {
     assert edge in [edge];
   }
 
-  lemma {:isolate_assertions} MovedTwice(
+  lemma MovedTwice(
     before: State, edges: seq<nat>, child: nat, next: State, after: State
   )
     requires |edges| > 0
@@ -63,7 +63,7 @@ module Appending {
     }
   }
 
-  lemma {:isolate_assertions} AllAreMoved(state: State, edges: seq<nat>, child: nat)
+  lemma AllAreMoved(state: State, edges: seq<nat>, child: nat)
     requires WellFormed(state) && child in state.nodes
     requires forall e | e in edges :: e in state.edges
     ensures AreMoved(state, edges, child, Transaction.MoveEdges(state, edges, child))
@@ -128,7 +128,7 @@ module Appending {
     Transaction.NotBelow(linked, linked.nodes[node].parents, Below.Order(linked, [overlay]))
   }
 
-  lemma {:isolate_assertions} AppendedIs(state: State, node: nat, overlay: nat)
+  lemma AppendedIs(state: State, node: nat, overlay: nat)
     requires WellFormed(state) && node in state.nodes && overlay in state.nodes
     requires state.nextEdge !in state.edges
     ensures var (appended, roots) := Transaction.Appended(state, node, overlay);
@@ -154,7 +154,7 @@ module Appending {
     Attaching.IntoIsAcyclic(linked, Members(Below.Order(linked, [overlay])), after);
   }
 
-  lemma {:isolate_assertions} AppendedIsEdit(
+  lemma AppendedIsEdit(
     state: State, edge: nat, linked: State, node: nat, overlay: nat, moved: seq<nat>,
     roots: seq<nat>, after: State
   )

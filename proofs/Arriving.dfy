@@ -44,11 +44,12 @@ module Arriving {
   {
     RootedIsAcyclic(before, edge, after);
     var child := after.edges[edge].child;
+    hide WellFormed, Acyclic, Editing.Near;
+    Editing.RootIsNear(after, child);
     forall n | n in after.nodes && n != child
       ensures Editing.SameEdges(before, after, n)
     {
     }
-    assert child in [child];
   }
 
   // The state that an attached root is refreshed in.
@@ -129,12 +130,13 @@ module Arriving {
     var child := state.edges[root].child;
     var after := Asking(state, root, pair);
     AskingIs(state, root, pair);
-    hide Asking;
+    assert child in after.nodes;
+    hide Asking, WellFormed, Acyclic, Editing.Near;
+    Editing.RootIsNear(after, child);
     forall n | n in after.nodes && n != child
       ensures Editing.SameEdges(state, after, n)
     {
     }
-    assert child in [child];
   }
 
   lemma AskingIsRefreshed(policy: Policy, world: World, state: State, root: nat, pair: Pair)

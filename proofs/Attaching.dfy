@@ -45,7 +45,7 @@ module Attaching {
 
   // BLK-GRAPH-008: who gives every node of a set that is closed downwards a number above all
   // others may let edges lead into it.
-  lemma {:isolate_assertions} IntoIsAcyclic(before: State, within: set<nat>, after: State)
+  lemma IntoIsAcyclic(before: State, within: set<nat>, after: State)
     requires Acyclic(before) && Closed(before, within) && LeadsInto(before, within, after)
     ensures Acyclic(after)
   {
@@ -80,7 +80,7 @@ module Attaching {
           parents := after.nodes[n].parents))
   }
 
-  lemma {:isolate_assertions} LinkedIs(
+  lemma LinkedIs(
     state: State, parent: nat, child: nat, name: string, role: Role
   )
     requires WellFormed(state) && parent in state.nodes && child in state.nodes
@@ -121,13 +121,14 @@ module Attaching {
     }
   }
 
-  lemma {:isolate_assertions} LinkedIsEdit(
+  lemma LinkedIsEdit(
     before: State, edge: nat, parent: nat, child: nat, after: State
   )
     requires WellFormed(before) && WellFormed(after) && Acyclic(after)
     requires IsLinked(before, edge, parent, child, after)
     ensures Editing.IsEdit(before, [parent], after)
   {
+    hide WellFormed, Acyclic;
     assert parent in [parent];
     assert Editing.Near(after, [parent], child);
     forall n | n in after.nodes && n != parent && n != child

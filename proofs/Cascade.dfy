@@ -16,7 +16,7 @@ module Cascade {
   import Transaction
 
   // A node without any edge that is forgotten was nobody's business.
-  lemma {:isolate_assertions} ForgottenKeepsRules(
+  lemma ForgottenKeepsRules(
     policy: Policy, state: State, dying: set<nat>, node: nat
   )
     requires WellFormed(state) && node in dying && node in state.nodes
@@ -40,7 +40,7 @@ module Cascade {
     }
   }
 
-  lemma {:isolate_assertions} ForgottenKeepsEdges(state: State, node: nat)
+  lemma ForgottenKeepsEdges(state: State, node: nat)
     requires WellFormed(state) && node in state.nodes
     requires state.nodes[node].children == [] && state.nodes[node].parents == []
     requires Acyclic(state) && PairwiseSafe(state) && ReadOnlySafe(state) && UniqueNames(state)
@@ -78,7 +78,7 @@ module Cascade {
   }
 
   // BLK-PERM-041, BLK-GRAPH-004: an edge that is taken out, with all that this closes.
-  lemma {:isolate_assertions} DetachIsSafe(
+  lemma DetachIsSafe(
     policy: Policy, world: World, state: State, dying: set<nat>, edge: nat
   )
     requires SafeWhile(policy, state, dying) && edge in state.edges
@@ -110,7 +110,7 @@ module Cascade {
     }
   }
 
-  lemma {:isolate_assertions} DetachAllIsSafe(
+  lemma DetachAllIsSafe(
     policy: Policy, world: World, state: State, dying: set<nat>, node: nat, edges: seq<nat>
   )
     requires SafeWhile(policy, state, dying)
@@ -144,7 +144,7 @@ module Cascade {
 
   // BLK-GRAPH-004, BLK-GRAPH-014: a node that is being closed, its edges one by one and then
   // itself.
-  lemma {:isolate_assertions} CloseIsSafe(
+  lemma CloseIsSafe(
     policy: Policy, world: World, state: State, dying: set<nat>, node: nat
   )
     requires SafeWhile(policy, state, dying + {node}) && node !in dying
@@ -174,7 +174,7 @@ module Cascade {
   }
 
   // Between commands any node that nobody holds may be the next to be closed.
-  lemma {:isolate_assertions} MayDie(policy: Policy, state: State, node: nat)
+  lemma MayDie(policy: Policy, state: State, node: nat)
     requires SafeWhile(policy, state, {})
     requires node in state.nodes && state.nodes[node].parents == []
     ensures SafeWhile(policy, state, {node})

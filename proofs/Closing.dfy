@@ -38,7 +38,7 @@ module Closing {
   {
   }
 
-  lemma {:isolate_assertions} DetachedIsLooser(state: State, edge: nat, after: State)
+  lemma DetachedIsLooser(state: State, edge: nat, after: State)
     requires WellFormed(state) && edge in state.edges && WellFormed(after)
     requires IsDetached(state, edge, after)
     ensures Loosening.Looser(state, after)
@@ -63,11 +63,13 @@ module Closing {
   {
     DetachedIsAcyclic(state, edge, after);
     var child := state.edges[edge].child;
+    assert child in after.nodes;
+    hide WellFormed, Acyclic, Editing.Near;
+    Editing.RootIsNear(after, child);
     forall n | n in after.nodes && n != child
       ensures Editing.SameEdges(state, after, n)
     {
     }
-    assert child in [child];
   }
 
   lemma DetachedTops(state: State, edge: nat, after: State, dying: set<nat>)
@@ -105,7 +107,7 @@ module Closing {
   }
 
   // Who loses users none of whom are its own asks what it asked.
-  lemma {:isolate_assertions} OthersAskTheSame(state: State, edge: nat, rest: State, n: nat)
+  lemma OthersAskTheSame(state: State, edge: nat, rest: State, n: nat)
     requires WellFormed(state) && edge in state.edges
     requires IsDetached(state, edge, rest) && WellFormed(rest)
     requires n in state.nodes && n != state.edges[edge].child
@@ -132,7 +134,7 @@ module Closing {
     }
   }
 
-  lemma {:isolate_assertions} DyingIsSettled(
+  lemma DyingIsSettled(
     policy: Policy, state: State, dying: set<nat>, edge: nat, rest: State
   )
     requires WellFormed(state) && edge in state.edges && FilesSettledBut(policy, state, dying)
@@ -147,7 +149,7 @@ module Closing {
     }
   }
 
-  lemma {:isolate_assertions} FewerEdgesAreSafe(state: State, edge: nat, rest: State)
+  lemma FewerEdgesAreSafe(state: State, edge: nat, rest: State)
     requires WellFormed(state) && edge in state.edges
     requires IsDetached(state, edge, rest)
     requires PairwiseSafe(state) && ReadOnlySafe(state) && UniqueNames(state)

@@ -56,6 +56,12 @@ module Editing {
           SameFlags(before, after, n) && SameEdges(before, after, n))
   }
 
+  lemma RootIsNear(state: State, root: nat)
+    ensures Near(state, [root], root)
+  {
+    assert root in [root];
+  }
+
   lemma NearIsBelow(state: State, roots: seq<nat>, n: nat)
     requires WellFormed(state) && Acyclic(state) && Near(state, roots, n)
     requires forall r | r in roots :: r in state.nodes
@@ -71,7 +77,7 @@ module Editing {
     }
   }
 
-  lemma {:isolate_assertions} SameEdgesMeanSame(before: State, after: State, n: nat)
+  lemma SameEdgesMeanSame(before: State, after: State, n: nat)
     requires WellFormed(before) && WellFormed(after) && SameNodes(before, after)
     requires n in after.nodes
     requires SameFlags(before, after, n) && SameEdges(before, after, n)
@@ -136,7 +142,7 @@ module Editing {
   }
 
   // Two changes, one after the other, are one.
-  lemma {:isolate_assertions} EditsCompose(
+  lemma EditsCompose(
     before: State, roots: seq<nat>, next: State, more: seq<nat>, after: State, all: seq<nat>
   )
     requires IsEdit(before, roots, next) && IsEdit(next, more, after)

@@ -113,7 +113,7 @@ module Exchanging {
     Editing.EditsCompose(before, roots, state, [node], after, roots);
   }
 
-  lemma {:isolate_assertions} PutInKeeps(
+  lemma PutInKeeps(
     before: State, progress: Reopen.Progress, node: nat, child: nat, name: string, role: Role,
     inherits: bool, nodes: set<nat>
   )
@@ -148,7 +148,7 @@ module Exchanging {
   }
 
   // BLK-REOPEN-015: the change of one child of a node of the reopen.
-  lemma {:isolate_assertions} ChangeChildKeeps(
+  lemma ChangeChildKeeps(
     before: State, progress: Reopen.Progress, id: nat, change: Reopen.ChildChange, nodes: set<nat>
   )
     requires Exchanged(before, progress, nodes) && Reopen.Sane(progress, nodes)
@@ -215,7 +215,7 @@ module Exchanging {
   }
 
   // The preparation of one entry.
-  lemma {:isolate_assertions} PrepareKeeps(
+  lemma PrepareKeeps(
     policy: Policy, world: World, before: State, progress: Reopen.Progress, entry: Reopen.Entry,
     nodes: set<nat>
   )
@@ -306,7 +306,7 @@ module Exchanging {
   }
 
   // BLK-REOPEN-020: a node whose flags change is a root.
-  lemma {:isolate_assertions} FlagsAreEdit(
+  lemma FlagsAreEdit(
     before: State, roots: seq<nat>, state: State, of: set<nat>, after: State
   )
     requires Editing.IsEdit(before, roots, state) && WellFormed(after)
@@ -340,7 +340,7 @@ module Exchanging {
   }
 
   // BLK-REOPEN-020, BLK-REOPEN-021: the one refresh, and the closes at the commit.
-  lemma {:isolate_assertions} DecideIsSafe(
+  lemma DecideIsSafe(
     policy: Policy, world: World, before: State, progress: Reopen.Progress, nodes: set<nat>
   )
     requires SafeWhile(policy, before, {}) && Exchanged(before, progress, nodes)
@@ -369,7 +369,7 @@ module Exchanging {
 
   // BLK-REOPEN-015, BLK-REOPEN-020, BLK-REOPEN-021, BLK-PERM-003, BLK-PERM-006: a reopen that is
   // accepted leaves a safe graph.
-  lemma {:isolate_assertions} ReopenIsSafe(
+  lemma ReopenIsSafe(
     policy: Policy, world: World, state: State, entries: seq<Reopen.Entry>
   )
     requires SafeWhile(policy, state, {}) && Counted(state)

@@ -42,7 +42,7 @@ module Loosening {
   }
 
   // BLK-PERM-034: fewer users, each with less, ask no more.
-  lemma {:isolate_assertions} AskedIsNoMore(before: State, edited: State, pairs: Pairs, n: nat)
+  lemma AskedIsNoMore(before: State, edited: State, pairs: Pairs, n: nat)
     requires WellFormed(before) && WellFormed(edited) && Looser(before, edited)
     requires NoMore(before, edited, pairs) && n in edited.nodes
     ensures AsksNoLess(Asked(before, PairsNow(before), n), Asked(edited, pairs, n))
@@ -77,7 +77,7 @@ module Loosening {
   }
 
   // BLK-PERM-034: no conflict and no writer on a read-only node comes of it.
-  lemma {:isolate_assertions} NodeHolds(before: State, edited: State, pairs: Pairs, n: nat)
+  lemma NodeHolds(before: State, edited: State, pairs: Pairs, n: nat)
     requires WellFormed(before) && WellFormed(edited) && Looser(before, edited)
     requires PairwiseSafe(before) && ReadOnlySafe(before)
     requires NoMore(before, edited, pairs) && n in edited.nodes
@@ -115,7 +115,7 @@ module Loosening {
   }
 
   // What the walk makes of the edges below a node asks no more either.
-  lemma {:isolate_assertions} UpdateIsNoMore(
+  lemma UpdateIsNoMore(
     before: State, dying: set<nat>, edited: State, pairs: Pairs, n: nat
   )
     requires WellFormed(before) && WellFormed(edited) && Looser(before, edited)
@@ -142,7 +142,7 @@ module Loosening {
   }
 
   // BLK-PERM-034, BLK-FILE-006: the checks pass.
-  lemma {:isolate_assertions} ChecksPass(
+  lemma ChecksPass(
     policy: Policy, world: World, before: State, dying: set<nat>, edited: State,
     order: seq<nat>, pairs: Pairs, holds: Holds
   )

@@ -26,7 +26,7 @@ module Opening {
           before.nodes[n].name != after.nodes[id].name)
   }
 
-  lemma {:isolate_assertions} LoneIsWellFormed(before: State, id: nat, after: State)
+  lemma LoneIsWellFormed(before: State, id: nat, after: State)
     requires WellFormed(before) && IsLone(before, id, after)
     ensures WellFormed(after)
   {
@@ -37,7 +37,7 @@ module Opening {
     }
   }
 
-  lemma {:isolate_assertions} LoneKeepsEdges(before: State, id: nat, after: State)
+  lemma LoneKeepsEdges(before: State, id: nat, after: State)
     requires WellFormed(before) && WellFormed(after) && IsLone(before, id, after)
     requires Acyclic(before) && PairwiseSafe(before) && ReadOnlySafe(before)
     requires UniqueNames(before)
@@ -48,11 +48,12 @@ module Opening {
     {
       assert e in after.nodes[after.edges[e].child].parents;
     }
+    hide WellFormed;
     var rank :| Ranked(before, rank);
     assert Ranked(after, rank[id := 0]);
   }
 
-  lemma {:isolate_assertions} LoneKeepsRules(policy: Policy, before: State, id: nat, after: State)
+  lemma LoneKeepsRules(policy: Policy, before: State, id: nat, after: State)
     requires WellFormed(before) && WellFormed(after) && IsLone(before, id, after)
     requires CanonicalBut(before, {}) && FilesSettledBut(policy, before, {})
     requires after.nodes[id].file.FileHold? ==> IsSettled(policy, after.nodes[id], Nobody)

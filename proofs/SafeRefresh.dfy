@@ -53,7 +53,7 @@ module SafeRefresh {
   }
 
   // BLK-PERM-031: where the checks pass the walk is done, with the same pairs.
-  lemma {:isolate_assertions} CheckFrom(
+  lemma CheckFrom(
     policy: Policy, world: World, state: State, order: seq<nat>, k: nat, pairs: Pairs,
     holds: Holds
   )
@@ -151,7 +151,7 @@ module SafeRefresh {
 
   // BLK-PERM-003, BLK-PERM-006, BLK-PERM-007, BLK-PERM-033, BLK-FILE-002, BLK-FILE-012, BLK-RO-010:
   // what a refresh that was not refused leaves, after a change of what it looked at.
-  lemma {:isolate_assertions} RefreshIsSafe(
+  lemma RefreshIsSafe(
     policy: Policy, world: World, before: State, dying: set<nat>, edited: State, roots: seq<nat>
   )
     requires SafeBut(before, dying) && FilesSettledBut(policy, before, dying)

@@ -30,7 +30,7 @@ module Transaction {
 
   // Links a child with the provisional pair of the rule; the caller has looked for cycles and
   // refreshes (BLK-PERM-040).
-  function {:isolate_assertions} AttachWithoutRefresh(
+  function AttachWithoutRefresh(
     state: State, parent: nat, child: nat, name: string, role: Role
   ): State
     requires WellFormed(state) && parent in state.nodes && child in state.nodes
