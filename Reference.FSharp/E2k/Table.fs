@@ -69,6 +69,8 @@ type Entry = {
     Widths: Width option list
     /// First version, last version, channels.
     Legal: (int * int * int list) list
+    /// The name of the function it computes (E2K-SEM-003).
+    Semantics: string
 }
 
 /// The operations and registers of the specification.
@@ -161,6 +163,7 @@ module Table =
             {
                 entry with
                     Mnemonic = entry.Mnemonic.Replace("*", $"0x{code:x2}")
+                    Semantics = entry.Semantics.Replace("*", $"{code:x2}")
                     Opcode = code &&& 127
                     Extensions = List.replicate 3 (High high)
             }
@@ -187,6 +190,7 @@ module Table =
                     ]
             Widths = widthsOf cells[7]
             Legal = legalOf cells[8]
+            Semantics = cells[9]
         }
 
         if cells[1] = "plog" then functions entry else [ entry ]
@@ -226,11 +230,13 @@ module Table =
         + (if whole then 1 else 0)
 
     /// E2K-OPS-006: other names of the 256 functions: the code in decimal digits or in hexadecimal
-    /// ones without a leading zero, and five words.
+    /// ones without a leading zero, and five words; likewise of qpcext.
     let private aliases (byName: Map<string, Entry>) =
         let words = [ "and", 0x80; "or", 0xfe; "xor", 0x96; "mjr", 0xe8; "sel3", 0xd8 ]
 
         [
+            "qpcext_0x0", byName["qpcext_0x00"]
+
             for prefix in [ "plog_"; "qplog_" ] do
                 for code in 0..255 do
                     let entry = byName[$"{prefix}0x{code:x2}"]
