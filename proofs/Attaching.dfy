@@ -5,14 +5,12 @@ include "Transaction.dfy"
 
 module Attaching {
   import opened Permission
-  import opened ChildPermissions
   import opened Graph
   import opened RefreshStatement
   import opened SafetyStatement
   import opened AutoReadOnly
   import opened Checks
   import Below
-  import Edits
   import Editing
   import Transaction
 

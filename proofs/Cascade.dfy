@@ -3,8 +3,6 @@
 include "Closing.dfy"
 
 module Cascade {
-  import opened Permission
-  import opened ChildPermissions
   import opened Graph
   import opened RefreshStatement
   import opened SafetyStatement

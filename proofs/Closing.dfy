@@ -5,14 +5,11 @@ include "Loosening.dfy"
 include "Transaction.dfy"
 
 module Closing {
-  import opened Permission
-  import opened ChildPermissions
   import opened Graph
   import opened RefreshStatement
   import opened SafetyStatement
   import opened AutoReadOnly
   import opened Checks
-  import Edits
   import Editing
   import Loosening
   import Transaction

@@ -7,11 +7,9 @@ include "Reopen.dfy"
 
 module Exchanging {
   import opened Graph
-  import opened RefreshStatement
   import opened SafetyStatement
   import opened AutoReadOnly
   import opened Checks
-  import opened ChildPermissions
   import opened Permission
   import Attaching
   import Cascade

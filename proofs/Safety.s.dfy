@@ -74,6 +74,16 @@ module SafetyStatement {
       :: n == m
   }
 
+  // Every backend has its one root edge, and every root edge its backend (BLK-PERM-050).
+  ghost predicate BackendsStand(state: State) {
+    && (forall b | b in state.backends ::
+          && state.backends[b].root in state.edges
+          && state.edges[state.backends[b].root].parent == Root(b))
+    && (forall e | e in state.edges && state.edges[e].parent.Root? ::
+          && state.edges[e].parent.backend in state.backends
+          && state.backends[state.edges[e].parent.backend].root == e)
+  }
+
   // What every accepted command leaves behind.
   ghost predicate Safe(state: State) {
     && WellFormed(state)

@@ -208,4 +208,18 @@ module PlantedChanges =
             "dropped := progress.dropped + [child])"
             "Exchanging.TakeOutKeeps"
             "Exchanging.dfy"
+        change
+            "a lock test is made for who asks for less"
+            "Checks.dfy"
+            "else if node.file.locking && !Loosens(node.file, asked)"
+            "else if node.file.locking && Loosens(node.file, asked)"
+            "LessAsked.FileAsksLess"
+            "LessAsked.dfy"
+        change
+            "a backend stays when its root goes"
+            "Transaction.dfy"
+            "rest.(backends := rest.backends - {backend})"
+            "rest"
+            "Leaving.RemoveKeepsUsers"
+            "Leaving.dfy"
     ]
