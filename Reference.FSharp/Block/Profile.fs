@@ -86,8 +86,7 @@ type Profile = {
     ForcesHeaderName: bool
     /// BLK-OPEN-014: only the low 32 bits of a vote threshold count.
     NarrowThreshold: bool
-    /// BLK-OPEN-021, BLK-OPEN-017: what ashlar refuses because it is not there yet is used:
-    /// features of qcow2, direct I/O, engines.
+    /// BLK-OPEN-021: features of qcow2 that ashlar refuses because they are not there yet are used.
     UsesFeatures: bool
     /// BLK-OBJ-003: an iothread that an export runs in stays; where it does not, QEMU dies of it
     /// (DD-USED-IOTHREAD).
@@ -295,7 +294,7 @@ module Profile =
         "DD-FEATURES",
         "BLK-OPEN-021",
         [],
-        "What ashlar does not have yet is used: features of qcow2, direct I/O, engines."
+        "What ashlar does not have yet is used: features of qcow2."
 
         (fun p -> p.UsesFeatures && p.Texts = Texts.Qemu72),
         "DD-DATA-FILE",

@@ -17,7 +17,7 @@ let clean = [
     CorpusTests.onEngine
     DerivationTests.tests
     testSequenced (testList "qcow2" Qcow2.Tests.all)
-    testList "io" [ Io.HostFilesTests.tests; Io.LockTests.tests ]
+    testList "io" [ Io.HostFilesTests.tests; Io.LockTests.tests; Io.EngineTests.tests ]
     testList "data path" [
         Data.DriverTests.tests
         Data.FlushTests.tests

@@ -1,6 +1,7 @@
-// file, data path: reads through the reader, everything else through the writer. Completion is
-// synchronous behind ValueTask until the I/O engines come. Spec: spec/block/data.md, file.md.
+// file, data path: reads through the reader, everything else through the writer, and both
+// through whichever engine the file was opened with. Spec: spec/block/data.md, file.md, io.md.
 using System;
+using System.Runtime.CompilerServices;
 using System.Threading.Tasks;
 
 namespace Ashlar.Block;
@@ -18,7 +19,7 @@ public sealed partial class FileDriver
 
     /// <inheritdoc/>
     public ValueTask<BlockError?> ReadAsync(long offsetBytes, Memory<byte> buffer) =>
-        new(Refusal(Reader.Read(offsetBytes, buffer.Span), offsetBytes));
+        Refusal(Reader.ReadAsync(offsetBytes, buffer), offsetBytes);
 
     /// <inheritdoc/>
     public ValueTask<BlockError?> WriteAsync(
@@ -27,10 +28,12 @@ public sealed partial class FileDriver
         BlockWriteFlags flags
     )
     {
-        HostErrno errno = Writer is null
-            ? HostErrno.BadDescriptor
-            : Writer.Write(offsetBytes, buffer.Span);
-        return new(Refusal(SyncIfAsked(errno, flags), offsetBytes));
+        if (Writer is not { } writer)
+        {
+            return NoWriter(offsetBytes);
+        }
+        ValueTask<HostErrno> write = writer.WriteAsync(offsetBytes, buffer);
+        return Refusal(SyncIfAsked(writer, write, flags), offsetBytes);
     }
 
     internal override bool CanZeroFast(long offsetBytes, long lengthBytes) => true;
@@ -42,10 +45,12 @@ public sealed partial class FileDriver
         BlockWriteFlags flags
     )
     {
-        HostErrno errno = Writer is null
-            ? HostErrno.BadDescriptor
-            : Zero(Writer, offsetBytes, lengthBytes, flags);
-        return new(Refusal(SyncIfAsked(errno, flags), offsetBytes));
+        if (Writer is not { } writer)
+        {
+            return NoWriter(offsetBytes);
+        }
+        ValueTask<HostErrno> zero = ZeroAsync(writer, offsetBytes, lengthBytes, flags);
+        return Refusal(SyncIfAsked(writer, zero, flags), offsetBytes);
     }
 
     /// <summary>
@@ -53,18 +58,15 @@ public sealed partial class FileDriver
     /// cache.no-flush=on the user takes that risk (BLK-DATA-012).
     /// </summary>
     public ValueTask<BlockError?> FlushAsync() =>
-        Writer is null || !IsFlushing ? default : new(Refusal(Writer.Flush(), -1));
+        Writer is null || !IsFlushing ? default : Refusal(Writer.FlushAsync(), -1);
 
     /// <summary>
     /// Gives the space back where the host's file system can (BLK-DATA-015).
     /// </summary>
-    public ValueTask<BlockError?> DiscardAsync(long offsetBytes, long lengthBytes)
-    {
-        HostErrno errno = Writer is null
-            ? HostErrno.BadDescriptor
-            : Writer.Discard(offsetBytes, lengthBytes);
-        return errno == HostErrno.NotSupported ? default : new(Refusal(errno, offsetBytes));
-    }
+    public ValueTask<BlockError?> DiscardAsync(long offsetBytes, long lengthBytes) =>
+        Writer is not { } writer
+            ? NoWriter(offsetBytes)
+            : Refusal(DiscardIfPossibleAsync(writer, offsetBytes, lengthBytes), offsetBytes);
 
     /// <summary>Holes of the file are not data and read as zeroes (BLK-DATA-016).</summary>
     public ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes)
@@ -82,27 +84,81 @@ public sealed partial class FileDriver
     }
 
     // BLK-DATA-017: by a hole where it may be one, by what the host has for zeroes, by bytes.
-    private static HostErrno Zero(HostFile file, long offset, long length, BlockWriteFlags flags)
+    private static ValueTask<HostErrno> ZeroAsync(
+        HostFile file,
+        long offset,
+        long length,
+        BlockWriteFlags flags
+    )
     {
         if ((flags & BlockWriteFlags.MayUnmap) != 0 && offset + length <= file.Length)
         {
-            HostErrno errno = file.Discard(offset, length);
-            if (errno != HostErrno.NotSupported)
-            {
-                return errno;
-            }
+            return PunchOrZeroAsync(file, offset, length, flags);
         }
         return (flags & BlockWriteFlags.NoFallback) != 0
-            ? file.ZeroFast(offset, length)
-            : file.WriteZeroes(offset, length);
+            ? file.ZeroFastAsync(offset, length)
+            : file.WriteZeroesAsync(offset, length);
+    }
+
+    private static async ValueTask<HostErrno> PunchOrZeroAsync(
+        HostFile file,
+        long offset,
+        long length,
+        BlockWriteFlags flags
+    )
+    {
+        HostErrno errno = await file.DiscardAsync(offset, length).ConfigureAwait(false);
+        return errno == HostErrno.NotSupported
+            ? await ZeroAsync(file, offset, length, flags & ~BlockWriteFlags.MayUnmap)
+                .ConfigureAwait(false)
+            : errno;
+    }
+
+    private static async ValueTask<HostErrno> DiscardIfPossibleAsync(
+        HostFile file,
+        long offset,
+        long length
+    )
+    {
+        HostErrno errno = await file.DiscardAsync(offset, length).ConfigureAwait(false);
+        return errno == HostErrno.NotSupported ? HostErrno.None : errno;
     }
 
     private bool IsFlushing => !Node.Effective.IsOn(CommonFlags.CacheNoFlush);
 
-    private HostErrno SyncIfAsked(HostErrno errno, BlockWriteFlags flags) =>
-        errno == HostErrno.None && (flags & BlockWriteFlags.ForceUnitAccess) != 0 && IsFlushing
-            ? Writer!.Flush()
-            : errno;
+    private ValueTask<HostErrno> SyncIfAsked(
+        HostFile file,
+        ValueTask<HostErrno> write,
+        BlockWriteFlags flags
+    ) =>
+        (flags & BlockWriteFlags.ForceUnitAccess) != 0 && IsFlushing
+            ? SyncAfterAsync(file, write)
+            : write;
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<HostErrno> SyncAfterAsync(
+        HostFile file,
+        ValueTask<HostErrno> write
+    )
+    {
+        HostErrno errno = await write.ConfigureAwait(false);
+        return errno == HostErrno.None ? await file.FlushAsync().ConfigureAwait(false) : errno;
+    }
+
+    private ValueTask<BlockError?> NoWriter(long offsetBytes) =>
+        new(Refusal(HostErrno.BadDescriptor, offsetBytes));
+
+    // Most requests are done when they come back from the host, and then nothing waits.
+    private ValueTask<BlockError?> Refusal(ValueTask<HostErrno> request, long offsetBytes) =>
+        request.IsCompletedSuccessfully
+            ? new(Refusal(request.Result, offsetBytes))
+            : RefusalAfterAsync(request, offsetBytes);
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<BlockError?> RefusalAfterAsync(
+        ValueTask<HostErrno> request,
+        long offsetBytes
+    ) => Refusal(await request.ConfigureAwait(false), offsetBytes);
 
     private BlockError? Refusal(HostErrno errno, long offsetBytes) =>
         errno == HostErrno.None

@@ -10,6 +10,7 @@ public sealed partial class FileDriver : BlockDriver
 
     // A writer that a change in flight has opened (BLK-FILE-004), and whether it wants one at all.
     private HostFile? _pendingWriter;
+    private bool _isDirect;
     private bool _isWriterWanted;
     private bool _isWriterWantedAfter;
 
@@ -66,34 +67,21 @@ public sealed partial class FileDriver : BlockDriver
 
     internal override BlockError? Open(NodeOpener opener, NodeDefinition definition)
     {
-        BlockError? error = RefuseUnsupported(Node.Effective);
-        if (error is not null)
-        {
-            return error;
-        }
         Path = Node.Effective.Find(OptionSchema.Filename)!.AsString;
+        _isDirect = Node.Effective.IsOn(CommonFlags.CacheDirect);
         UsesLocks = Node.Effective.Find(OptionSchema.Locking) is not { AsString: "off" };
-        HostErrno errno = Node.Graph.Options.HostFiles.Open(Path, false, out HostFile? reader);
+        HostErrno errno = Node.Graph.Options.HostFiles.Open(
+            Path,
+            Mode(false),
+            out HostFile? reader
+        );
         if (errno != HostErrno.None)
         {
             return Refused(errno);
         }
         Reader = reader!;
         _isWriterWanted = IsWanted(Node.Writable, Node.AutoReadOnly, BlockPermissions.None);
-        if (!_isWriterWanted)
-        {
-            return null;
-        }
-        errno = OpenWriter(out HostFile? writer);
-        Writer = writer;
-        if (errno != HostErrno.None && Node.AutoReadOnly && IsDegrading(errno))
-        {
-            // BLK-RO-015; the dynamic policy does not come here, it wants no writer yet.
-            Node.Writable = Planted.Is(Bug.DegradedNodeStaysReadWrite);
-            _isWriterWanted = false;
-            return null;
-        }
-        return errno == HostErrno.None ? null : Refused(errno);
+        return (_isWriterWanted ? OpenFirstWriter() : null) ?? PrepareEngine();
     }
 
     internal override BlockError? CheckPermissions(
@@ -168,7 +156,7 @@ public sealed partial class FileDriver : BlockDriver
 
     internal override BlockError? PrepareReopen(ReopenEntry entry)
     {
-        BlockError? error = RefuseUnsupported(entry.Effective);
+        BlockError? error = SetDirect(entry.Effective.IsOn(CommonFlags.CacheDirect));
         bool mayDegrade = IsStatic && entry.Writable && entry.AutoReadOnly && Writer is null;
         if (error is not null || !mayDegrade)
         {
@@ -189,6 +177,8 @@ public sealed partial class FileDriver : BlockDriver
 
     internal override void AbortReopen(ReopenEntry entry)
     {
+        // What was there before can be had again.
+        _ = SetDirect(Node.Effective.IsOn(CommonFlags.CacheDirect));
         _pendingWriter?.Dispose();
         _pendingWriter = null;
     }
@@ -213,10 +203,41 @@ public sealed partial class FileDriver : BlockDriver
         return isWritable && (!isAutoReadOnly || IsStatic || (perm & writing) != 0);
     }
 
+    private BlockError? OpenFirstWriter()
+    {
+        HostErrno errno = OpenWriter(out HostFile? writer);
+        Writer = writer;
+        if (errno != HostErrno.None && Node.AutoReadOnly && IsDegrading(errno))
+        {
+            // BLK-RO-015; the dynamic policy does not come here, it wants no writer yet.
+            Node.Writable = Planted.Is(Bug.DegradedNodeStaysReadWrite);
+            _isWriterWanted = false;
+            return null;
+        }
+        return errno == HostErrno.None ? null : Refused(errno);
+    }
+
+    // BLK-OPEN-017, BLK-IO-001
+    private BlockError? PrepareEngine()
+    {
+        AioEngine engine = EngineOf(Node.Effective);
+        if (engine == AioEngine.Threads)
+        {
+            return null;
+        }
+        return engine == AioEngine.Native && !_isDirect
+            ? new BlockError(
+                BlockErrorKind.NotSupported,
+                "aio=native was specified, but it requires cache.direct=on, which was not "
+                    + "specified."
+            )
+            : IoThread.Shared.TryPrepare(engine);
+    }
+
     // BLK-FILE-004, BLK-FILE-005: by name, and it must be the file the reader holds.
     private HostErrno OpenWriter(out HostFile? writer)
     {
-        HostErrno errno = Node.Graph.Options.HostFiles.Open(Path, true, out writer);
+        HostErrno errno = Node.Graph.Options.HostFiles.Open(Path, Mode(true), out writer);
         if (
             errno == HostErrno.None
             && writer!.Identity != Reader.Identity
@@ -230,37 +251,64 @@ public sealed partial class FileDriver : BlockDriver
         return errno;
     }
 
+    // BLK-IO-001, BLK-IO-008
+    private HostFileMode Mode(bool writable) => new(writable, _isDirect, EngineOf(Node.Effective));
+
+    // BLK-IO-008: both descriptors, and a writer that comes later; no request is in flight.
+    private BlockError? SetDirect(bool direct)
+    {
+        if (direct == _isDirect)
+        {
+            return null;
+        }
+        HostErrno errno = Reader.SetDirect(direct);
+        if (errno == HostErrno.None && Writer is not null)
+        {
+            errno = Writer.SetDirect(direct);
+            _ = errno == HostErrno.None ? errno : Reader.SetDirect(!direct);
+        }
+        if (errno != HostErrno.None)
+        {
+            return Refused(errno, isDirect: direct);
+        }
+        _isDirect = direct;
+        return null;
+    }
+
+    private static AioEngine EngineOf(in OptionSet options) =>
+        options.Find(OptionSchema.Aio)?.AsString switch
+        {
+            "native" => AioEngine.Native,
+            "io_uring" => AioEngine.IoUring,
+            _ => AioEngine.Threads,
+        };
+
     // BLK-FILE-003
-    private BlockError Refused(HostErrno errno) =>
-        new(BlockErrorKind.Host, $"Could not open '{Path}': {HostErrnoText.Of(errno)}")
+    private BlockError Refused(HostErrno errno) => Refused(errno, _isDirect);
+
+    // BLK-IO-008
+    private BlockError Refused(HostErrno errno, bool isDirect) =>
+        new(
+            BlockErrorKind.Host,
+            isDirect && errno == HostErrno.Invalid && IsOpenedThroughCache()
+                ? $"Could not open '{Path}': filesystem does not support O_DIRECT"
+                : $"Could not open '{Path}': {HostErrnoText.Of(errno)}"
+        )
         {
             Errno = errno,
             Path = Path,
             NodeName = Node.Name,
         };
 
-    private static bool IsDegrading(HostErrno errno) =>
-        errno is HostErrno.AccessDenied or HostErrno.NotPermitted or HostErrno.ReadOnlyFileSystem;
-
-    // BLK-OPEN-017, BLK-OPEN-024
-    private static BlockError? RefuseUnsupported(in OptionSet options)
+    // The kernel has one word for many mistakes; this tells which one it is.
+    private bool IsOpenedThroughCache()
     {
-        if (options.IsOn(CommonFlags.CacheDirect))
-        {
-            return NotSupported("'file' driver does not support cache.direct=on");
-        }
-        return options.Find(OptionSchema.Aio)?.AsString switch
-        {
-            "native" => NotSupported(
-                "aio=native was specified, but it requires cache.direct=on, which was not "
-                    + "specified."
-            ),
-            "io_uring" => NotSupported(
-                "aio=io_uring was specified, but is not supported in this build."
-            ),
-            _ => null,
-        };
+        HostFileMode mode = new(Writable: false);
+        HostErrno errno = Node.Graph.Options.HostFiles.Open(Path, mode, out HostFile? file);
+        file?.Dispose();
+        return errno == HostErrno.None;
     }
 
-    private static BlockError NotSupported(string text) => new(BlockErrorKind.NotSupported, text);
+    private static bool IsDegrading(HostErrno errno) =>
+        errno is HostErrno.AccessDenied or HostErrno.NotPermitted or HostErrno.ReadOnlyFileSystem;
 }

@@ -2,6 +2,7 @@
 // The implementations (Linux, memory) are beside this file. Spec: spec/block/file.md.
 using System;
 using System.Runtime.InteropServices;
+using System.Threading.Tasks;
 
 namespace Ashlar.Block;
 
@@ -39,15 +40,25 @@ public enum HostErrno
 /// <summary>Which file a descriptor leads to, whatever its name is now (BLK-FILE-005).</summary>
 public readonly record struct FileIdentity(ulong Device, ulong Inode);
 
+/// <summary>How a file is opened (BLK-IO-001, BLK-IO-008).</summary>
+/// <param name="Writable">Read-write instead of read-only.</param>
+/// <param name="Direct">Past the host's page cache.</param>
+/// <param name="Engine">How its requests reach the kernel.</param>
+public readonly record struct HostFileMode(
+    bool Writable,
+    bool Direct = false,
+    AioEngine Engine = AioEngine.Threads
+);
+
 /// <summary>Opens host files. Called by the control thread only.</summary>
 public interface IHostFiles
 {
     /// <summary>
-    /// Opens an existing regular file or block device by name, read-only or read-write, and never
+    /// Opens an existing regular file or block device by name, and never
     /// creates or changes (BLK-FILE-021). The path is used as given (BLK-FILE-020). On success
     /// <paramref name="file"/> is not null.
     /// </summary>
-    HostErrno Open(string path, bool writable, out HostFile? file);
+    HostErrno Open(string path, HostFileMode mode, out HostFile? file);
 }
 
 /// <summary>
@@ -100,6 +111,40 @@ public abstract class HostFile : IDisposable
 
     /// <summary>Makes completed writes durable.</summary>
     public abstract HostErrno Flush();
+
+    // What follows is the same without holding the caller up, where the host can do that. A buffer
+    // is the file's until the request completes.
+
+    public virtual ValueTask<HostErrno> ReadAsync(long offsetBytes, Memory<byte> buffer) =>
+        new(Read(offsetBytes, buffer.Span));
+
+    public virtual ValueTask<HostErrno> WriteAsync(long offsetBytes, ReadOnlyMemory<byte> buffer) =>
+        new(Write(offsetBytes, buffer.Span));
+
+    public virtual ValueTask<HostErrno> WriteZeroesAsync(long offsetBytes, long lengthBytes) =>
+        new(WriteZeroes(offsetBytes, lengthBytes));
+
+    public virtual ValueTask<HostErrno> ZeroFastAsync(long offsetBytes, long lengthBytes) =>
+        new(ZeroFast(offsetBytes, lengthBytes));
+
+    public virtual ValueTask<HostErrno> DiscardAsync(long offsetBytes, long lengthBytes) =>
+        new(Discard(offsetBytes, lengthBytes));
+
+    public virtual ValueTask<HostErrno> FlushAsync() => new(Flush());
+
+    /// <summary>
+    /// Turns transfers past the host's page cache on or off, while none is in flight; refused
+    /// where the file system has none (BLK-IO-008).
+    /// </summary>
+    public virtual HostErrno SetDirect(bool direct) => HostErrno.None;
+
+    /// <summary>
+    /// What offsets and lengths of transfers must be multiples of, in bytes; a power of two.
+    /// </summary>
+    public virtual int TransferAlignment => 1;
+
+    /// <summary>What the address of a buffer must be a multiple of; a power of two.</summary>
+    public virtual int MemoryAlignment => 1;
 
     /// <summary>Sets the length; new bytes read as zeroes.</summary>
     public abstract HostErrno Truncate(long lengthBytes);

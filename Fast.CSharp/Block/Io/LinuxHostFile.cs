@@ -3,6 +3,7 @@
 using System;
 using System.Buffers;
 using System.Runtime.InteropServices;
+using System.Threading.Tasks;
 using Microsoft.Win32.SafeHandles;
 
 namespace Ashlar.Block;
@@ -14,18 +15,25 @@ internal sealed class LinuxHostFile : HostFile
     private const int ZeroBufferBytes = 64 * 1024;
 
     // A kernel transfers at most 2 GiB less one page in one call.
-    private const int LargestTransferBytes = 1 << 30;
+    internal const int LargestTransferBytes = 1 << 30;
 
     private readonly SafeFileHandle _handle;
+    private readonly AioEngine _kind;
+    private IoEngine _engine;
+    private int _memoryAlignment = 1;
+    private int _transferAlignment = 1;
     private bool _canZeroRange = true;
     private bool _canPunchHole = true;
 
-    internal LinuxHostFile(SafeFileHandle handle, FileStatus status, bool isWritable)
+    internal LinuxHostFile(SafeFileHandle handle, FileStatus status, HostFileMode mode)
     {
         _handle = handle;
+        _kind = mode.Engine;
+        _engine = EngineFor(mode.Direct);
         Identity = status.Identity;
         int flags = Libc.Control(handle, Libc.GetStatusFlags, 0);
-        IsWritable = flags < 0 ? isWritable : (flags & Libc.OpenAccessMode) == Libc.OpenReadWrite;
+        IsWritable =
+            flags < 0 ? mode.Writable : (flags & Libc.OpenAccessMode) == Libc.OpenReadWrite;
     }
 
     public override FileIdentity Identity { get; }
@@ -36,6 +44,12 @@ internal sealed class LinuxHostFile : HostFile
             : -1;
 
     public override bool IsWritable { get; }
+
+    public override int MemoryAlignment => _memoryAlignment;
+
+    public override int TransferAlignment => _transferAlignment;
+
+    internal SafeFileHandle Handle => _handle;
 
     // A seek to the end, because it also tells a block device's size and costs less than a stat.
     // The descriptor's position is nobody's: all transfers are positional.
@@ -61,16 +75,70 @@ internal sealed class LinuxHostFile : HostFile
                 }
                 return errno;
             }
-            if (done == 0)
+            buffer = buffer[(int)done..];
+            offsetBytes += done;
+            if (done == 0 || EndsAfter(done))
             {
                 buffer.Clear();
                 return HostErrno.None;
             }
-            buffer = buffer[(int)done..];
-            offsetBytes += done;
         }
         return HostErrno.None;
     }
+
+    /// <summary>
+    /// True when a transfer so short can only be that of the file's end: what would follow it could
+    /// not be asked for.
+    /// </summary>
+    internal bool EndsAfter(nint bytes) => (bytes & (TransferAlignment - 1)) != 0;
+
+    /// <summary>
+    /// Reads what needs no waiting. TryAgain when a part is missing, after the bytes that are not;
+    /// NotSupported when the file system cannot tell.
+    /// </summary>
+    internal HostErrno ReadCached(long offsetBytes, Span<byte> buffer, out int doneBytes)
+    {
+        doneBytes = 0;
+        while (doneBytes < buffer.Length)
+        {
+            nint done = Libc.ReadCached(_handle, buffer[doneBytes..], offsetBytes + doneBytes);
+            if (done > 0)
+            {
+                doneBytes += (int)done;
+                continue;
+            }
+            if (done == 0)
+            {
+                buffer[doneBytes..].Clear();
+                return HostErrno.None;
+            }
+            HostErrno errno = Libc.LastError();
+            if (errno != HostErrno.Interrupted)
+            {
+                return errno;
+            }
+        }
+        return HostErrno.None;
+    }
+
+    public override ValueTask<HostErrno> ReadAsync(long offsetBytes, Memory<byte> buffer) =>
+        _engine.ReadAsync(offsetBytes, buffer);
+
+    public override ValueTask<HostErrno> WriteAsync(
+        long offsetBytes,
+        ReadOnlyMemory<byte> buffer
+    ) => _engine.WriteAsync(offsetBytes, MemoryMarshal.AsMemory(buffer));
+
+    public override ValueTask<HostErrno> WriteZeroesAsync(long offsetBytes, long lengthBytes) =>
+        _engine.ChangeAsync(IoOperation.WriteZeroes, offsetBytes, lengthBytes);
+
+    public override ValueTask<HostErrno> ZeroFastAsync(long offsetBytes, long lengthBytes) =>
+        _engine.ChangeAsync(IoOperation.ZeroFast, offsetBytes, lengthBytes);
+
+    public override ValueTask<HostErrno> DiscardAsync(long offsetBytes, long lengthBytes) =>
+        _engine.ChangeAsync(IoOperation.Discard, offsetBytes, lengthBytes);
+
+    public override ValueTask<HostErrno> FlushAsync() => _engine.FlushAsync();
 
     public override HostErrno Write(long offsetBytes, ReadOnlySpan<byte> buffer)
     {
@@ -199,6 +267,18 @@ internal sealed class LinuxHostFile : HostFile
         return HostErrno.None;
     }
 
+    public override HostErrno SetDirect(bool direct)
+    {
+        int flags = Libc.Control(_handle, Libc.GetStatusFlags, 0);
+        flags = direct ? flags | Libc.OpenDirect : flags & ~Libc.OpenDirect;
+        if (Libc.Control(_handle, Libc.SetStatusFlags, flags) != 0)
+        {
+            return Libc.LastError();
+        }
+        _engine = EngineFor(direct);
+        return HostErrno.None;
+    }
+
     public override HostErrno LockShared(int byteOffset) => SetLock(byteOffset, Libc.ReadLock);
 
     public override void Unlock(int byteOffset) => SetLock(byteOffset, Libc.NoLock);
@@ -213,6 +293,17 @@ internal sealed class LinuxHostFile : HostFile
     }
 
     public override void Dispose() => _handle.Dispose();
+
+    // BLK-IO-001
+    private IoEngine EngineFor(bool direct)
+    {
+        (_memoryAlignment, _transferAlignment) = direct ? Libc.DirectAlignment(_handle) : (1, 1);
+        IoEngine engine =
+            _kind == AioEngine.Threads || (_kind == AioEngine.Native && !direct)
+                ? new ThreadsEngine(this, direct)
+                : new QueueEngine(this, _kind);
+        return direct ? new AlignedEngine(this, engine) : engine;
+    }
 
     private HostErrno SetLock(int byteOffset, short type)
     {

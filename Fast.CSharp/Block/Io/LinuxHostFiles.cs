@@ -14,12 +14,13 @@ public sealed class LinuxHostFiles : IHostFiles
     public static readonly LinuxHostFiles Instance = new();
 
     /// <inheritdoc/>
-    public HostErrno Open(string path, bool writable, out HostFile? file)
+    public HostErrno Open(string path, HostFileMode mode, out HostFile? file)
     {
-        int access = writable ? Libc.OpenReadWrite : Libc.OpenReadOnly;
+        int access = mode.Writable ? Libc.OpenReadWrite : Libc.OpenReadOnly;
         // Non-blocking, because opening a FIFO would otherwise wait for its other end for ever; it
         // means nothing to a regular file.
-        return Open(path, access | Libc.OpenNonBlocking, 0, out file);
+        int flags = access | Libc.OpenNonBlocking | (mode.Direct ? Libc.OpenDirect : 0);
+        return Open(path, flags, 0, mode, out file);
     }
 
     /// <summary>
@@ -27,9 +28,21 @@ public sealed class LinuxHostFiles : IHostFiles
     /// bits of <paramref name="mode"/> are narrowed by the process's umask.
     /// </summary>
     public HostErrno Create(string path, int mode, out HostFile? file) =>
-        Open(path, Libc.OpenReadWrite | Libc.OpenCreate | Libc.OpenExclusive, mode, out file);
+        Open(
+            path,
+            Libc.OpenReadWrite | Libc.OpenCreate | Libc.OpenExclusive,
+            mode,
+            new HostFileMode(Writable: true),
+            out file
+        );
 
-    private static HostErrno Open(string path, int flags, int mode, out HostFile? file)
+    private static HostErrno Open(
+        string path,
+        int flags,
+        int permissions,
+        HostFileMode mode,
+        out HostFile? file
+    )
     {
         file = null;
         if (path.Contains('\0', StringComparison.Ordinal))
@@ -39,11 +52,14 @@ public sealed class LinuxHostFiles : IHostFiles
         int descriptor;
         do
         {
-            descriptor = Libc.Open(path, flags | Libc.OpenCloseOnExec, mode);
+            descriptor = Libc.Open(path, flags | Libc.OpenCloseOnExec, permissions);
         } while (descriptor < 0 && Libc.LastError() == HostErrno.Interrupted);
         if (descriptor < 0)
         {
-            return Libc.LastError();
+            HostErrno refusal = Libc.LastError();
+            return refusal == HostErrno.Invalid && mode.Direct && IsDirectory(path)
+                ? HostErrno.IsDirectory
+                : refusal;
         }
         SafeFileHandle handle = new(descriptor, ownsHandle: true);
         HostErrno errno = Accept(handle, out FileStatus status);
@@ -52,10 +68,14 @@ public sealed class LinuxHostFiles : IHostFiles
             handle.Dispose();
             return errno;
         }
-        bool isWritable = (flags & Libc.OpenAccessMode) == Libc.OpenReadWrite;
-        file = new LinuxHostFile(handle, status, isWritable);
+        file = new LinuxHostFile(handle, status, mode);
         return HostErrno.None;
     }
+
+    // The kernel looks for direct transfers first, and no directory has them.
+    private static bool IsDirectory(string path) =>
+        Libc.TryStatus(path, followsLink: true, out FileStatus status) == HostErrno.None
+        && (status.Mode & Libc.TypeMask) == Libc.TypeDirectory;
 
     // Only what has a length and random access can be an image (BLK-FILE-020).
     private static HostErrno Accept(SafeFileHandle handle, out FileStatus status)

@@ -49,7 +49,7 @@ public sealed class MemoryHostFiles : IHostFiles
     public MemoryInode? Find(string path) => _names.GetValueOrDefault(path);
 
     /// <inheritdoc/>
-    public HostErrno Open(string path, bool writable, out HostFile? file)
+    public HostErrno Open(string path, HostFileMode mode, out HostFile? file)
     {
         file = null;
         if (path.Contains('\0', StringComparison.Ordinal))
@@ -63,12 +63,12 @@ public sealed class MemoryHostFiles : IHostFiles
                 && System.Text.Encoding.UTF8.GetByteCount(path) > LongestPathBytes;
             return isTooLong ? HostErrno.NameTooLong : HostErrno.NoEntry;
         }
-        int needed = writable
+        int needed = mode.Writable
             ? MemoryInode.OwnerRead | MemoryInode.OwnerWrite
             : MemoryInode.OwnerRead;
         // As the kernel: a directory is looked at before its mode for writing, after it for
         // reading.
-        if (inode.IsDirectory && (writable || (inode.Mode & needed) == needed))
+        if (inode.IsDirectory && (mode.Writable || (inode.Mode & needed) == needed))
         {
             return HostErrno.IsDirectory;
         }
@@ -76,7 +76,7 @@ public sealed class MemoryHostFiles : IHostFiles
         {
             return HostErrno.AccessDenied;
         }
-        file = new MemoryHostFile(inode, writable);
+        file = new MemoryHostFile(inode, mode.Writable);
         return HostErrno.None;
     }
 

@@ -10,13 +10,13 @@ open Ashlar.Reference.Block
 [<Sealed>]
 type private DirectoryAware(host: MemoryHostFiles, directories: HashSet<uint64>) =
     interface IHostFiles with
-        member _.Open(path, writable, file) =
+        member _.Open(path, mode, file) =
             match host.Find path with
-            | null -> host.Open(path, writable, &file)
+            | null -> host.Open(path, mode, &file)
             | inode when directories.Contains inode.Number ->
                 file <- null
                 HostErrno.IsDirectory
-            | _ -> host.Open(path, writable, &file)
+            | _ -> host.Open(path, mode, &file)
 
 /// A world over the engine's simulated host.
 [<Sealed>]

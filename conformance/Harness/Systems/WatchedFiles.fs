@@ -37,6 +37,14 @@ type WatchedFile(inner: HostFile, inode: int, onClose: WatchedFile -> unit) =
 
     override _.WriteZeroes(offsetBytes, lengthBytes) = inner.WriteZeroes(offsetBytes, lengthBytes)
     override _.Flush() = inner.Flush()
+
+    override _.ReadAsync(offsetBytes, buffer) = inner.ReadAsync(offsetBytes, buffer)
+    override _.WriteAsync(offsetBytes, buffer) = inner.WriteAsync(offsetBytes, buffer)
+
+    override _.WriteZeroesAsync(offsetBytes, lengthBytes) =
+        inner.WriteZeroesAsync(offsetBytes, lengthBytes)
+
+    override _.FlushAsync() = inner.FlushAsync()
     override _.Truncate lengthBytes = inner.Truncate lengthBytes
 
     override _.LockShared byteOffset =
@@ -81,9 +89,9 @@ type WatchedFiles(inner: IHostFiles, resolve: string -> string, inodeOf: FileIde
             opened[opened.Count - 1].Dispose()
 
     interface IHostFiles with
-        member _.Open(path, writable, file) =
+        member _.Open(path, mode, file) =
             let mutable found: HostFile | null = null
-            let errno = inner.Open(resolve path, writable, &found)
+            let errno = inner.Open(resolve path, mode, &found)
 
             match found with
             | null ->

@@ -15,9 +15,9 @@ type private CountingHost(inner: MemoryHostFiles) =
     member val Flushes = 0 with get, set
 
     interface IHostFiles with
-        member this.Open(path, writable, file) =
+        member this.Open(path, mode, file) =
             let mutable opened: HostFile | null = null
-            let errno = inner.Open(path, writable, &opened)
+            let errno = inner.Open(path, mode, &opened)
 
             match opened with
             | null -> ()

@@ -37,8 +37,8 @@ let private kernel (body: Host -> unit) =
 
         let files = {
             new IHostFiles with
-                member _.Open(name, writable, file) =
-                    LinuxHostFiles.Instance.Open(path name, writable, &file)
+                member _.Open(name, mode, file) =
+                    LinuxHostFiles.Instance.Open(path name, mode, &file)
         }
 
         use capabilities = ThreadCapabilities.DropFileModeOverride()
@@ -56,7 +56,7 @@ let private kernel (body: Host -> unit) =
 
 let private tryOpen (host: Host) path writable =
     let mutable file: HostFile | null = null
-    let errno = host.Files.Open(path, writable, &file)
+    let errno = host.Files.Open(path, HostFileMode writable, &file)
     errno, file
 
 let private openFile host path writable =
@@ -203,7 +203,7 @@ let private kinds =
         for path, expected in [ "/tmp", HostErrno.IsDirectory; "/dev/null", HostErrno.Invalid ] do
             test path {
                 let mutable file: HostFile | null = null
-                let errno = LinuxHostFiles.Instance.Open(path, false, &file)
+                let errno = LinuxHostFiles.Instance.Open(path, HostFileMode false, &file)
                 Expect.equal errno expected "errno"
             }
     ]

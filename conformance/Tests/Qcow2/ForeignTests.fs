@@ -20,7 +20,7 @@ let private create path (options: string) (size: string) =
 let private openPath (path: string) =
     let mutable opened: HostFile | null = null
 
-    match LinuxHostFiles.Instance.Open(path, true, &opened) with
+    match LinuxHostFiles.Instance.Open(path, HostFileMode true, &opened) with
     | HostErrno.None -> there opened
     | errno -> failtest (HostErrnoText.Of errno)
 

@@ -19,7 +19,7 @@ let there (value: 'T | null) =
 let openFile (host: MemoryHostFiles) path =
     let mutable file: HostFile | null = null
 
-    match host.Open(path, true, &file) with
+    match host.Open(path, HostFileMode true, &file) with
     | HostErrno.None -> there file
     | errno -> failwith $"{path}: {HostErrnoText.Of errno}"
 

@@ -46,15 +46,20 @@ internal sealed class HostFileStorage(HostFile file) : ImageStorage
 {
     internal override long LengthBytes => file.Length;
 
-    internal override ValueTask<BlockError?> ReadAsync(long offset, Memory<byte> buffer) =>
-        new(HostErrors.OfRequest(file.Read(offset, buffer.Span), offset));
+    internal override async ValueTask<BlockError?> ReadAsync(long offset, Memory<byte> buffer) =>
+        HostErrors.OfRequest(await file.ReadAsync(offset, buffer).ConfigureAwait(false), offset);
 
-    internal override ValueTask<BlockError?> WriteAsync(long offset, ReadOnlyMemory<byte> buffer) =>
-        new(HostErrors.OfRequest(file.Write(offset, buffer.Span), offset));
+    internal override async ValueTask<BlockError?> WriteAsync(
+        long offset,
+        ReadOnlyMemory<byte> buffer
+    ) => HostErrors.OfRequest(await file.WriteAsync(offset, buffer).ConfigureAwait(false), offset);
 
-    internal override ValueTask<BlockError?> WriteZeroesAsync(long offset, long length) =>
-        new(HostErrors.OfRequest(file.WriteZeroes(offset, length), offset));
+    internal override async ValueTask<BlockError?> WriteZeroesAsync(long offset, long length) =>
+        HostErrors.OfRequest(
+            await file.WriteZeroesAsync(offset, length).ConfigureAwait(false),
+            offset
+        );
 
-    internal override ValueTask<BlockError?> FlushAsync() =>
-        new(HostErrors.OfRequest(file.Flush(), -1));
+    internal override async ValueTask<BlockError?> FlushAsync() =>
+        HostErrors.OfRequest(await file.FlushAsync().ConfigureAwait(false), -1);
 }

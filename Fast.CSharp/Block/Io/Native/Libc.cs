@@ -2,7 +2,9 @@
 // keeps the C library's shape; meaning (retry, fallback, locks) is in LinuxHostFile. Spec:
 // spec/block/file.md.
 using System;
+using System.Numerics;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.Arm;
 using Microsoft.Win32.SafeHandles;
 
 namespace Ashlar.Block;
@@ -42,7 +44,11 @@ internal static partial class Libc
     internal const int OpenNonBlocking = 0x800;
     internal const int OpenCloseOnExec = 0x80000;
 
+    // One of the few flags that machines number differently.
+    internal static readonly int OpenDirect = ArmBase.Arm64.IsSupported ? 0x10000 : 0x4000;
+
     internal const int GetStatusFlags = 3;
+    internal const int SetStatusFlags = 4;
     internal const int OfdGetLock = 36;
     internal const int OfdSetLock = 37;
     internal const short ReadLock = 0;
@@ -71,6 +77,8 @@ internal static partial class Libc
     private const int NoFollow = 0x100;
     private const int CurrentDirectory = -100;
     private const uint BasicStatistics = 0x7ff;
+    private const uint AlignmentStatistics = 0x2000;
+    private const int PageBytes = 4096;
 
     [LibraryImport(
         "libc",
@@ -179,6 +187,28 @@ internal static partial class Libc
             ref MemoryMarshal.GetReference(buffer)
         );
         return Take(result, buffer, out status);
+    }
+
+    /// <summary>
+    /// What direct transfers of a file must be aligned to, of memory and of the file. An old kernel
+    /// does not tell, and then a page is enough for any device.
+    /// </summary>
+    internal static (int Memory, int Transfer) DirectAlignment(SafeFileHandle file)
+    {
+        Span<byte> buffer = stackalloc byte[StatusBufferBytes];
+        byte emptyPath = 0;
+        int result = Status(
+            file,
+            ref emptyPath,
+            EmptyPath,
+            AlignmentStatistics,
+            ref MemoryMarshal.GetReference(buffer)
+        );
+        int memory = MemoryMarshal.Read<int>(buffer[152..]);
+        int transfer = MemoryMarshal.Read<int>(buffer[156..]);
+        return result == 0 && BitOperations.IsPow2(memory) && BitOperations.IsPow2(transfer)
+            ? (memory, transfer)
+            : (PageBytes, PageBytes);
     }
 
     private static HostErrno Take(int result, ReadOnlySpan<byte> buffer, out FileStatus status)
