@@ -1,11 +1,12 @@
-/// `e2k vectors`: directories of e2k vectors against the reference: encodings and operations.
-/// Programs are counted, and wait for the machine.
+/// `e2k vectors`: directories of e2k vectors against the reference: encodings, operations and
+/// programs. `e2k run`: a program on the reference.
 module Ashlar.Conformance.Cli.E2kCommand
 
 open System
 open System.CommandLine
 open System.IO
 open Ashlar.Conformance.E2k
+open Ashlar.Reference.E2k
 
 /// Failures that are printed of each kind and direction.
 let private shownMax = 3
@@ -69,14 +70,51 @@ let private operations (path: string) =
         Undisputed = undisputed.Length
     }
 
-let private programsIn (directory: string) =
-    if Directory.Exists directory then
-        Directory.GetFiles(directory, "*.expect").Length
-    else
-        0
+/// The programs of a directory that do what is expected, of all.
+let private programs (directory: string) =
+    let expectations =
+        if Directory.Exists directory then
+            Directory.GetFiles(directory, "*.expect") |> Array.sort |> List.ofArray
+        else
+            []
 
-/// Checks a directory of vectors; 0 when nothing in it fails, 1 when something does or is not
-/// checked yet, 2 where there are none.
+    let judged =
+        expectations
+        |> List.map (fun path ->
+            let expectation = ProgramVectors.parse (File.ReadAllText path)
+            let program = Path.Combine(directory, expectation.Name + ".elf")
+
+            let wrong =
+                if File.Exists program then
+                    ProgramVectors.check expectation (File.ReadAllBytes program)
+                else
+                    Some $"{program} is not there"
+
+            expectation.Name, wrong)
+
+    for name, wrong in judged do
+        wrong |> Option.iter (fun wrong -> Console.WriteLine $"program {name}: {wrong}")
+
+    judged |> List.filter (fun (_, wrong) -> wrong.IsNone) |> List.length, judged.Length
+
+/// Operations of the table without a meaning, by the reason that stands there.
+let private showMissing () =
+    let reasons = [
+        "none:protected", "descriptors and pointers of the protected mode"
+        "none:tags", "tags in memory and copies that check tags"
+        "none:unknown", "no source says what they do"
+    ]
+
+    let rows = Table.specification.ByName.Values |> Seq.distinct |> List.ofSeq
+
+    for reason, words in reasons do
+        let names = rows |> List.filter (fun one -> one.Semantics = reason) |> List.map _.Mnemonic
+
+        let list = String.concat " " names
+        Console.WriteLine $"not implemented, {words}: {names.Length}: {list}"
+
+/// Checks a directory of vectors; 0 when nothing undisputed fails, 1 when something does, 2 where
+/// there are none.
 let private vectors (directory: string) =
     let path = Path.Combine(directory, "encoding.tsv")
 
@@ -96,20 +134,124 @@ let private vectors (directory: string) =
 
         show (checkedRows |> List.collect snd)
         let operations = operations (Path.Combine(directory, "ops.tsv"))
-        let programs = programsIn (Path.Combine(directory, "programs"))
+        let rightPrograms, programs = programs (Path.Combine(directory, "programs"))
+        showMissing ()
 
         Console.WriteLine
             $"encoding {right checkedRows}/{rows.Length}, \
-ops {operations.Right}/{operations.Undisputed}, programs 0/{programs}"
+ops {operations.Right}/{operations.Undisputed}, programs {rightPrograms}/{programs}"
 
         if
             right checkedRows = rows.Length
             && operations.Right = operations.Undisputed
-            && programs = 0
+            && rightPrograms = programs
         then
             0
         else
             1
+
+/// The host's standard streams.
+let private streams () : Linux.Host =
+    let input, output = Console.OpenStandardInput(), Console.OpenStandardOutput()
+    let errors = Console.OpenStandardError()
+
+    {
+        Read =
+            fun count ->
+                let bytes = Array.zeroCreate<byte> count
+                let got = input.Read(bytes, 0, count)
+                Array.truncate got bytes
+        Write =
+            fun bytes descriptor ->
+                let stream = if descriptor = 2 then errors else output
+                stream.Write(bytes, 0, bytes.Length)
+                stream.Flush()
+                bytes.Length
+    }
+
+/// Exit codes of a program that a signal ended, as a shell has them.
+let private codeOf (signal: string) =
+    match signal with
+    | "SIGILL" -> 132
+    | "SIGFPE" -> 136
+    | _ -> 139
+
+let private complain (text: string) = Console.Error.WriteLine $"ashlar-conform: {text}"
+
+/// Runs a program on the reference; its exit code, or 2 where it is none.
+let private run (version: int option) (limit: int64) (path: string) (arguments: string list) =
+    if not (File.Exists path) then
+        complain $"{path} is not there"
+        2
+    else
+        let file = File.ReadAllBytes path
+        let table = Table.specification
+
+        match Process.start table version (streams ()) file (path :: arguments) [] with
+        | Error refusal ->
+            complain $"{path}: {refusal.Reason} ({refusal.Rule})"
+            2
+        | Ok running ->
+            match Process.run limit running with
+            | Exited code, _ -> code
+            | Killed(signal, IllegalOperation wrong), _ ->
+                complain $"{path}: {signal}: {wrong.Reason} ({wrong.Rule})"
+                codeOf signal
+            | Killed(signal, trap), _ ->
+                complain $"{path}: {signal}: {trap}"
+                codeOf signal
+            | Stopped, bundles ->
+                complain $"{path}: stopped after {bundles} wide instructions"
+                124
+
+let private runCommand () =
+    let program = Argument<string>("PROGRAM", Description = "a static program of 64 bits")
+
+    let arguments =
+        Argument<string[]>("ARGS", Description = "its arguments", Arity = ArgumentArity.ZeroOrMore)
+
+    let version =
+        Option<string>("--cpu", Description = "v2 to v6; without it as the program says")
+
+    let limit = Option<string>("--limit", Description = "wide instructions at most")
+
+    let command = Command("run", "Run an e2k program on the reference.")
+    command.Arguments.Add program
+    command.Arguments.Add arguments
+    command.Options.Add version
+    command.Options.Add limit
+
+    command.SetAction(fun parsed ->
+        let wanted =
+            match parsed.GetValue version with
+            | null -> Ok None
+            | "v2" -> Ok(Some 2)
+            | "v3" -> Ok(Some 3)
+            | "v4" -> Ok(Some 4)
+            | "v5" -> Ok(Some 5)
+            | "v6" -> Ok(Some 6)
+            | other -> Error $"there is no version {other}"
+
+        let most =
+            match parsed.GetValue limit with
+            | null -> Ok Int64.MaxValue
+            | digits ->
+                match Int64.TryParse digits with
+                | true, number when number > 0L -> Ok number
+                | _ -> Error $"--limit is a number from 1 on, not '{digits}'"
+
+        let given =
+            match parsed.GetValue arguments with
+            | null -> []
+            | some -> List.ofArray some
+
+        match wanted, most, parsed.GetValue program with
+        | Error wrong, _, _
+        | _, Error wrong, _ -> Arguments.misuse wrong
+        | _, _, null -> Arguments.misuse "which program?"
+        | Ok version, Ok limit, path -> run version limit path given)
+
+    command
 
 /// The command and what is below it.
 let command () =
@@ -124,4 +266,5 @@ let command () =
 
     let command = Command("e2k", "Check the reference of the e2k machine.")
     command.Subcommands.Add vectorsOf
+    command.Subcommands.Add(runCommand ())
     command

@@ -10,7 +10,12 @@ open Expecto.Impl
 let clean = [
     PackagesTests.tests
     Tidy.Tests.all
-    testList "e2k" [ E2k.EncodingTests.tests; E2k.OperationTests.tests; E2k.SoftFloatTests.tests ]
+    testList "e2k" [
+        E2k.EncodingTests.tests
+        E2k.OperationTests.tests
+        E2k.SoftFloatTests.tests
+        E2k.MachineTests.tests
+    ]
     TracesTests.tests
     ScratchTests.tests
     CorpusTests.tests

@@ -62,13 +62,19 @@ module Bits =
 
     /// E2K-SEM-002: a function of one lane on every lane.
     let map (shape: Shape) (f: uint64 -> uint64) (bits: Bits) =
-        lanes shape bits |> Array.map f |> join shape.Width
+        if shape.Count = 1 then
+            low (f (truncate shape.Width bits.Low))
+        else
+            lanes shape bits |> Array.map f |> join shape.Width
 
     /// E2K-SEM-002: a function of two lanes on every pair of lanes.
     let map2 (shape: Shape) (f: uint64 -> uint64 -> uint64) (first: Bits) (second: Bits) =
-        Array.init shape.Count (fun index ->
-            f (lane shape.Width index first) (lane shape.Width index second))
-        |> join shape.Width
+        if shape.Count = 1 then
+            low (f (truncate shape.Width first.Low) (truncate shape.Width second.Low))
+        else
+            Array.init shape.Count (fun index ->
+                f (lane shape.Width index first) (lane shape.Width index second))
+            |> join shape.Width
 
     /// The 128 bits as one number.
     let wide (bits: Bits) = System.UInt128(bits.High, bits.Low)

@@ -71,6 +71,7 @@ let private arithmetic: (string * (Shape -> Meaning)) list = [
     "lzcnt", lane Integer.leadingZeros
     "popcnt", lane (fun _ a -> Integer.ones a)
     "move", lane (fun _ a -> a)
+    "pass", lane (fun _ a -> a)
     // Half a tag where half a register is read.
     "gettag",
     (fun shape -> Whole(fun o -> Bits.low (uint64 o.Tag &&& Bits.mask (shape.Width / 16))))
@@ -220,5 +221,36 @@ let private parts: (string * (Shape -> Meaning)) list = [
     "negx", whole (fun o -> Bits.both o.Second.Low ((o.Second.High ^^^ 0x8000UL) &&& 0xffffUL))
 ]
 
+/// Flags as x86 has them (E2K-INT-030).
+let private conditions: (string * (Shape -> Meaning)) list = [
+    for name in
+        [
+            "add"
+            "sub"
+            "and"
+            "andn"
+            "or"
+            "orn"
+            "xor"
+            "xorn"
+            "inc"
+            "dec"
+            "smulx"
+            "umulx"
+            "shl"
+            "shr"
+            "sar"
+            "scl"
+            "scr"
+        ] do
+        $"flags{name}",
+        (fun shape ->
+            Whole(fun o ->
+                let a, b = low shape.Width o.First, low shape.Width o.Second
+                Bits.low (Conditions.flagsOf name shape.Width a b (low 32 o.Third))))
+    for name in [ "o"; "b"; "e"; "be"; "s"; "p"; "l"; "le" ] do
+        $"has{name}", (fun _ -> Whole(fun o -> bit (Conditions.holds name (low 32 o.Second))))
+]
+
 /// All functions by name.
-let all: Map<string, Shape -> Meaning> = Map.ofList (arithmetic @ packed @ parts)
+let all: Map<string, Shape -> Meaning> = Map.ofList (arithmetic @ packed @ parts @ conditions)

@@ -12,7 +12,7 @@ open Ashlar.Conformance.E2k
 open Ashlar.Conformance.Tests.Generators.Replay
 
 /// A part of a larger collection: every operation once, and a share of whole bundles.
-let private rows =
+let rows =
     lazy
         (match Assembly.GetExecutingAssembly().GetManifestResourceStream "e2k-encoding" with
          | null -> []

@@ -1,0 +1,195 @@
+/// System calls of 64-bit Linux, as far as programs without files and threads need them. What
+/// leaves the machine goes through a host that the caller supplies. Requirements:
+/// spec/e2k/linux.md, E2K-SYS.
+module Ashlar.Reference.E2k.Linux
+
+open System
+
+/// The world outside: reading a standard stream, and writing one; the answers are bytes, or their
+/// number.
+type Host = { Read: int -> byte[]; Write: byte[] -> int -> int }
+
+/// What the system keeps for a program.
+type Kernel = {
+    BreakStart: uint64
+    Break: uint64
+    /// Where the next mapping without a wish goes.
+    NextMapping: uint64
+}
+
+/// What a call came to.
+type Answer =
+    | Returns of int64 * Kernel
+    | Exits of int
+
+/// E2K-SYS-003: error numbers, negative in the result.
+let private badDescriptor = -9L
+let private noMemory = -12L
+let private badAddress = -14L
+let private badArgument = -22L
+let private noSuchCall = -38L
+
+/// E2K-SYS-006: bytes that one call moves.
+let private transferMax = 0x100000UL
+
+let private pageBytes = uint64 Memory.PageBytes
+let private mappingsStart = 0x10000000000UL
+let private addressEnd = 0x800000000000UL
+
+let start (image: Load.Image) : Kernel =
+    let first = (image.End + pageBytes - 1UL) / pageBytes * pageBytes
+
+    { BreakStart = first; Break = first; NextMapping = mappingsStart }
+
+let private protectionOf (bits: uint64) : Protection = {
+    MayRead = bits &&& 1UL <> 0UL
+    MayWrite = bits &&& 2UL <> 0UL
+    MayExecute = bits &&& 4UL <> 0UL
+}
+
+let private pagesOf (bytes: uint64) = (bytes + pageBytes - 1UL) / pageBytes
+
+/// Bytes of memory, as far as all of them are readable.
+let private gather (memory: Memory) (address: uint64) (count: uint64) : byte[] option =
+    let bytes = Array.init (int count) (fun index -> memory.TryRead (address + uint64 index) 1)
+
+    if bytes |> Array.exists _.IsNone then
+        None
+    else
+        Some(bytes |> Array.map (fun one -> byte one.Value))
+
+let private write (host: Host) (memory: Memory) descriptor address count =
+    if descriptor <> 1UL && descriptor <> 2UL then
+        badDescriptor
+    else
+        match gather memory address (min count transferMax) with
+        | None -> badAddress
+        | Some bytes -> int64 (host.Write bytes (int descriptor))
+
+let private read (host: Host) (memory: Memory) descriptor address count =
+    let count = min count transferMax
+
+    if descriptor <> 0UL then
+        badDescriptor
+    elif
+        count > 0UL
+        && not (
+            Seq.forall
+                (fun index -> memory.MayWrite (address + index) 1)
+                (seq { 0UL .. count - 1UL })
+        )
+    then
+        badAddress
+    else
+        let bytes = host.Read(int count)
+
+        bytes
+        |> Array.iteri (fun index one -> memory.Write (address + uint64 index) 1 (uint64 one))
+
+        int64 bytes.Length
+
+/// E2K-SYS-007: the break moves up in whole pages; a wish that cannot be met changes nothing.
+let private moveBreak (memory: Memory) (kernel: Kernel) (wish: uint64) : Kernel =
+    if wish < kernel.BreakStart || wish > mappingsStart then
+        kernel
+    else
+        let first = pagesOf kernel.Break
+        let last = pagesOf wish
+
+        if last > first && not (memory.HasRoom(int64 (last - first))) then
+            kernel
+        else
+            for number in first .. last - 1UL do
+                if number < last then
+                    memory.Map number (protectionOf 3UL)
+
+            for number in last .. first - 1UL do
+                if number < first then
+                    memory.Unmap number
+
+            { kernel with Break = wish }
+
+/// E2K-SYS-008: MAP_ANONYMOUS by the numbers of this machine and of others.
+let private anonymous = 0x30UL
+
+/// E2K-SYS-008: private mappings of nothing, at an address of the system's choice.
+let private map (memory: Memory) (kernel: Kernel) (arguments: uint64[]) =
+    let length, flags = arguments[1], arguments[3]
+    let count = pagesOf length
+
+    if length = 0UL || length > addressEnd then
+        badArgument, kernel
+    elif flags &&& anonymous = 0UL then
+        badDescriptor, kernel
+    elif not (memory.HasRoom(int64 count)) then
+        noMemory, kernel
+    else
+        let address = kernel.NextMapping
+        let allowed = protectionOf arguments[2]
+
+        for number in address / pageBytes .. address / pageBytes + count - 1UL do
+            memory.Map number allowed
+
+        int64 address, { kernel with NextMapping = address + (count + 1UL) * pageBytes }
+
+let private onPages (address: uint64) (length: uint64) f =
+    if
+        address % pageBytes <> 0UL || length = 0UL || length > addressEnd || address > addressEnd
+    then
+        badArgument
+    else
+        f (address / pageBytes) (pagesOf length)
+
+let private unmap (memory: Memory) address length =
+    onPages address length (fun first count ->
+        // Only pages that are there can go, and they are limited in number.
+        if int64 count > int64 memory.PageCount then
+            badArgument
+        else
+            for number in first .. first + count - 1UL do
+                memory.Unmap number
+
+            0L)
+
+let private protect (memory: Memory) address length bits =
+    onPages address length (fun first count ->
+        if
+            int64 count > int64 memory.PageCount
+            || not (Seq.forall memory.IsMapped (seq { first .. first + count - 1UL }))
+        then
+            noMemory
+        else
+            for number in first .. first + count - 1UL do
+                memory.Protect number (protectionOf bits)
+
+            0L)
+
+/// E2K-SYS-001: one call by its number and six arguments.
+let call (host: Host) (memory: Memory) (kernel: Kernel) number (arguments: uint64[]) : Answer =
+    let result value = Returns(value, kernel)
+
+    match number with
+    | 1UL
+    | 252UL -> Exits(int arguments[0] &&& 255)
+    | 3UL -> result (read host memory arguments[0] arguments[1] arguments[2])
+    | 4UL -> result (write host memory arguments[0] arguments[1] arguments[2])
+    | 20UL -> result 1L
+    | 45UL ->
+        let kernel = moveBreak memory kernel arguments[0]
+        Returns(int64 kernel.Break, kernel)
+    | 90UL ->
+        let address, kernel = map memory kernel arguments
+        Returns(address, kernel)
+    | 91UL -> result (unmap memory arguments[0] arguments[1])
+    | 125UL -> result (protect memory arguments[0] arguments[1] arguments[2])
+    | _ -> result noSuchCall
+
+/// E2K-TRAP-003: the signal that a trap becomes.
+let signalOf (trap: Trap) : string =
+    match trap with
+    | IllegalOperation _
+    | InvalidOperand -> "SIGILL"
+    | WindowBounds
+    | StackBounds
+    | PageFault _ -> "SIGSEGV"
+    | DivisionByZero -> "SIGFPE"
