@@ -4,6 +4,7 @@ module Ashlar.Conformance.Cli.Tables
 open System
 open System.IO
 open Ashlar.Conformance
+open Ashlar.Conformance.Proofs
 open Ashlar.Reference.Block
 
 let private page (title: string) (lead: string list) (head: string list) (rows: string list list) =
@@ -48,13 +49,6 @@ let private lanes () =
              (if l.MustFail then "a disagreement" else "none")
          ]))
 
-let private requirements () =
-    page
-        "Requirements"
-        [ note; ""; "Each is stated in `spec/block`." ]
-        [ "id"; "title" ]
-        (Requirements.all.Value |> List.map (fun r -> [ code r.Id; r.Title ]))
-
 let private profiles () =
     let differences (p: Profile) = Profile.declared p |> List.map _.Id |> String.concat ", "
 
@@ -86,7 +80,7 @@ let private exhaustive () =
 
 let private pages () = [
     "lanes.md", lanes ()
-    "requirements.md", requirements ()
+    "requirements.md", Traceability.page "."
     "profiles.md", profiles ()
     "exhaustive.md", exhaustive ()
     "planted-bugs.md",
@@ -97,8 +91,13 @@ let private pages () = [
         (PlantedBugs.all |> List.map (fun b -> [ code b.Name; b.Meaning ]))
 ]
 
-/// Writes the pages.
+/// Writes the pages; which requirement is carried where is read from the sources below the current
+/// directory.
 let write (directory: string) : int =
+    for needed in [ "spec"; "proofs" ] do
+        if not (Directory.Exists needed) then
+            Arguments.misuse $"{needed}/ is not here; run this from the root of the sources"
+
     Directory.CreateDirectory directory |> ignore
 
     for name, text in pages () do

@@ -2,7 +2,6 @@
 /// 2 when the machine lacks what a proof needs.
 module Ashlar.Conformance.Proofs.Program
 
-open System
 open System.CommandLine
 open System.IO
 open Ashlar.Conformance.Proofs
@@ -17,12 +16,6 @@ let private directory =
         DefaultValueFactory = (fun _ -> "proofs")
     )
 
-let private table =
-    Option<string>("--table", Description = "write which requirements are proved to this file")
-
-/// The pages of requirements, beside the folder of the proofs.
-let private pagesOf (proofs: string) = Path.Combine(proofs, "..", "spec", "block")
-
 let private isGiven (parsed: ParseResult) (option: Option<bool>) : bool =
     match parsed.GetResult option with
     | null -> false
@@ -34,8 +27,6 @@ let private act (parsed: ParseResult) : int =
         | null -> raise (Unfit "which directory?")
         | path when not (File.Exists(Path.Combine(path, Prove.project))) ->
             raise (Unfit $"{path} has no {Prove.project}; run this from the root of the sources")
-        | path when parsed.GetValue table |> String.IsNullOrEmpty |> not ->
-            ProvedTable.write path (pagesOf path) (nonNull (parsed.GetValue table))
         | path when isGiven parsed mutants -> Mutants.run path
         | path -> Prove.run path
     with Unfit message ->
@@ -46,7 +37,6 @@ let private act (parsed: ParseResult) : int =
 let main arguments =
     let command = RootCommand "Verifies the proofs and says what is proved and what it cost."
     command.Options.Add mutants
-    command.Options.Add table
     command.Options.Add directory
     command.SetAction act
     let parsed = command.Parse arguments
