@@ -1,5 +1,5 @@
 /// The array prefetch: moves out of the buffer in a bundle, and the pairs of fetch instructions of
-/// a prefetch program. Requirements: spec/e2k/encoding.md (E2K-AAS, E2K-APB).
+/// a prefetch program. Requirements: spec/e2k/predicates.md (E2K-AAS, E2K-APB).
 module Ashlar.Reference.E2k.Arrays
 
 open Ashlar.Reference.E2k.Operands

@@ -80,7 +80,12 @@ let private placed table version (syllables: Syllables) (skipped: Set<int>) =
         | Some word when word >>> 28 <= 1u -> 3
         | _ -> 0
 
-    let requests = selected |> List.map (fun (size, _) -> Literals.unwritten size)
+    let requests =
+        selected
+        |> List.map (fun (size, place) ->
+            Literals.read syllables.Free size place
+            |> Option.defaultValue 0UL
+            |> Literals.known size)
 
     let isDefault = Literals.place taken requests = Some(List.map snd selected)
     selected |> List.map (fun literal -> literal, isDefault) |> Map.ofList
@@ -100,6 +105,32 @@ let private guardJump (syllables: Syllables) (entry: Entry) (operations: Operati
         Control.conditionOf (Syllables.field 0 9 stub)
         |> Result.map (fun guard -> [ { one with Guard = guard } ])
     | _ -> Ok operations
+
+/// The second channel that an operation takes beside its own, if it does.
+let private secondOf skipped (entry: Entry) channel =
+    entry.Pairs
+    |> List.tryPick (fun (first, second) ->
+        if first = channel && Set.contains second skipped then
+            Some second
+        else
+            None)
+
+/// E2K-CDS-006: an operation in the second channel of its pair, where the guard of one between the
+/// two comes first.
+let private writtenChannel (guards: Guards.Guard list) second (operation: Operation) =
+    let firstEntry channels =
+        guards
+        |> List.filter (fun guard ->
+            channels |> List.exists (fun one -> guard.Target = Guards.OfChannel one))
+        |> List.map _.Entry
+        |> List.tryHead
+
+    match operation.Channel, second with
+    | Some first, Some second ->
+        match firstEntry [ first + 1 .. second - 1 ], firstEntry [ first ] with
+        | Some between, Some own when between < own -> { operation with Channel = Some second }
+        | _ -> operation
+    | _ -> operation
 
 /// The operations of a bundle's syllables in a version from 2 to 7.
 let decodeSyllables
@@ -123,7 +154,10 @@ let decodeSyllables
         for KeyValue(channel, als) in syllables.Als do
             if not (Set.contains channel skipped) then
                 Channels.decode around channel als (Map.tryFind channel syllables.Ales)
-                |> Result.bind (fun (entry, operations) -> guardJump syllables entry operations)
+                |> Result.bind (fun (entry, operations) ->
+                    operations
+                    |> List.map (writtenChannel guards (secondOf skipped entry channel))
+                    |> guardJump syllables entry)
     ]
 
     let jumps =

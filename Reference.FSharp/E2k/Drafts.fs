@@ -32,12 +32,12 @@ type Draft = {
 type Resolve = Value -> int64
 
 /// E2K-LIT-006: the size of a number that is written without one: the smallest that its sign
-/// extends to, and 32 bits at most unless the operand has 64 or 80; a label takes 32 bits.
+/// extends to, and 32 bits at most unless the operand has 64 or 80; a label the most of these.
 let private sizeOf (isNarrow: bool) (value: Value) =
     let isWithin least most = value.Offset >= least && value.Offset <= most
 
     if value.Symbol.IsSome then
-        Bits32
+        if isNarrow then Bits32 else Bits64
     elif isWithin -0x8000L 0x7fffL then
         Bits16
     elif isNarrow || isWithin -0x80000000L 0x7fffffffL then
@@ -51,7 +51,15 @@ let private secondCode
     (argument: Argument)
     : Result<Second, Illegal> =
     let wanted size place value isBare =
-        Ok(Wanted { Size = size; Wanted = place; IsBare = isBare; Bits = uint64 (resolve value) })
+        Ok(
+            Wanted {
+                Size = size
+                Wanted = place
+                IsBare = isBare
+                Bits = uint64 (resolve value)
+                Said = value
+            }
+        )
 
     match argument with
     | Register(_, file, number) -> codeOf file number |> Result.map Known

@@ -1,5 +1,5 @@
 /// The conditional syllables: which predicate guards which channel, increment or merge, as 16-bit
-/// entries, six at most. Requirements: spec/e2k/encoding.md (E2K-CDS).
+/// entries, six at most. Requirements: spec/e2k/predicates.md (E2K-CDS).
 module Ashlar.Reference.E2k.Guards
 
 open Ashlar.Reference.E2k.Operands

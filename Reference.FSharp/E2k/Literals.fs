@@ -1,5 +1,5 @@
 /// Literals: where each stands among the literal syllables, and how an assembler chooses places.
-/// Requirements: spec/e2k/encoding.md (E2K-LIT).
+/// Requirements: spec/e2k/literals.md (E2K-LIT).
 module Ashlar.Reference.E2k.Literals
 
 /// A literal that wants a place.
@@ -10,14 +10,17 @@ type Request = {
     IsBare: bool
     /// The bits, as many as the size says.
     Bits: uint64
+    /// The number as written: the bits of a label are not known while sizes are found.
+    Said: Value
 }
 
-/// A request of a size whose bits do not matter.
-let unwritten (size: LiteralSize) : Request = {
+/// A request for bits that are known.
+let known (size: LiteralSize) (bits: uint64) : Request = {
     Size = size
     Wanted = None
     IsBare = false
-    Bits = 0UL
+    Bits = bits
+    Said = Operation.constant (int64 bits)
 }
 
 /// LTS0 to LTS3 that a bundle has, LTS0 first (E2K-LIT-001).
@@ -67,20 +70,23 @@ let private candidates (size: LiteralSize) =
 
 let private isPossible size place = List.contains place (candidates size)
 
-/// E2K-LIT-004: places for literals, in the order of the requests: those with a wanted place first,
-/// then the larger before the smaller and 16 bits of a written size before those of none, each at
-/// the first place that leaves room for the rest.
-let place (taken: int) (requests: Request list) : Place list option =
-    let rank (request: Request) =
-        let bySize =
-            match request.Size with
-            | Bits64 -> 1
-            | Bits32 -> 2
-            | Bits16 -> 3
+/// E2K-LIT-004: places for literals, in the order of the requests: written places first, then by
+/// size, but two of 16 bits before 32 bits of no written size; each at the first place that leaves
+/// room for the rest.
+let private placeEach (taken: int) (requests: Request list) : Place list option =
+    let small =
+        requests |> List.filter (fun request -> request.Size = Bits16 && request.Wanted.IsNone)
 
-        if request.Wanted.IsSome then 0
-        elif request.IsBare && request.Size = Bits16 then 4
-        else bySize
+    let isPacked = small.Length > 1 && small |> List.exists (fun request -> not request.IsBare)
+
+    let rank (request: Request) =
+        match request.Size, request.IsBare with
+        | _ when request.Wanted.IsSome -> 0
+        | Bits64, _ -> 1
+        | Bits32, false -> 2
+        | Bits16, isBare when isPacked -> if isBare then 4 else 3
+        | Bits32, true -> 5
+        | Bits16, isBare -> if isBare then 7 else 6
 
     let rec search taken (left: (int * Request) list) =
         match left with
@@ -99,6 +105,40 @@ let place (taken: int) (requests: Request list) : Place list option =
     |> List.sortBy (snd >> rank)
     |> search taken
     |> Option.map (List.sortBy fst >> List.map snd)
+
+/// E2K-LIT-007: places for literals, of which those that are written alike share one.
+let place (taken: int) (requests: Request list) : Place list option =
+    let isShared (one: Request) (other: Request) =
+        one.Wanted = other.Wanted && one.Size = other.Size && one.Said = other.Said
+
+    let kept =
+        (List.empty<Request>, requests)
+        ||> List.fold (fun kept request ->
+            if List.exists (isShared request) kept then
+                kept
+            else
+                kept @ [ request ])
+
+    placeEach taken kept
+    |> Option.map (fun places ->
+        let shared = List.zip kept places
+
+        requests
+        |> List.map (fun request ->
+            shared |> List.find (fun (one, _) -> isShared one request) |> snd))
+
+/// E2K-LIT-006: requests with their places; where there is no room, numbers of no written size take
+/// 32 bits instead of 16.
+let fit (taken: int) (requests: Request list) : (Request * Place) list option =
+    let widened =
+        requests
+        |> List.map (fun request ->
+            match request.Size with
+            | Bits16 when request.IsBare -> { request with Size = Bits32 }
+            | _ -> request)
+
+    [ requests; widened ]
+    |> List.tryPick (fun requests -> place taken requests |> Option.map (List.zip requests))
 
 /// The syllables that hold placed literals, and what stands in LTS0 by itself; in order of memory.
 let write (first: uint32 option) (placed: (Request * Place) list) : uint32 list =

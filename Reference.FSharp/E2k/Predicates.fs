@@ -1,5 +1,5 @@
 /// The predicate logic: up to three syllables that make local predicates @p0 to @p6.
-/// Requirements: spec/e2k/encoding.md (E2K-PLS).
+/// Requirements: spec/e2k/predicates.md (E2K-PLS).
 module Ashlar.Reference.E2k.Predicates
 
 open Ashlar.Reference.E2k.Operands

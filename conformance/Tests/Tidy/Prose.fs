@@ -12,7 +12,9 @@ open Ashlar.Conformance.Tests.Tidy.Repository
 type private Section = { Id: string; Place: string; Line: int; Lines: string list }
 
 let private heading = Regex(@"^#{1,6}\s", RegexOptions.Compiled)
-let private requirement = Regex(@"^#{1,6}\s+(BLK-[A-Z]+-[0-9]{3})\b", RegexOptions.Compiled)
+
+let private requirement =
+    Regex(@"^#{1,6}\s+((?:BLK|E2K)-[A-Z]+-[0-9]{3})\b", RegexOptions.Compiled)
 
 let private pages = lazy (select [ "spec/" ] [ ".md" ])
 
