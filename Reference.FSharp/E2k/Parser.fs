@@ -58,6 +58,12 @@ let private numberOf (text: string) : int64 option =
         | true, number -> Some(int64 number)
         | _ -> None
 
+/// E2K-ASM-016: a number with the direction in which its label stands, such as `1f`.
+let private isLocalLabel (text: string) =
+    text.Length > 1
+    && (text.EndsWith 'f' || text.EndsWith 'b')
+    && Seq.forall Char.IsAsciiDigit text[.. text.Length - 2]
+
 /// A sum of two where at most one is relative to a label.
 let private sum sign (left: Value) (right: Value) : Value option =
     match left.Symbol, right.Symbol with
@@ -165,8 +171,10 @@ and private unary known depth (cursor: Cursor) : Result<Value * Cursor, Fault> =
         else
             match numberOf text with
             | Some number -> Ok(Operation.constant number, behind)
-            | None when text.EndsWith 'f' || text.EndsWith 'b' ->
-                Ok({ Symbol = Some text; Offset = 0L }, behind)
+            | None when isLocalLabel text ->
+                match known text with
+                | Some number -> Ok(Operation.constant number, behind)
+                | None -> Ok({ Symbol = Some text; Offset = 0L }, behind)
             | None -> fault cursor "E2K-TXT-006" $"{text} is no number"
 
 /// The register that a name is, such as `db[5]` without its brackets: letters and number.
@@ -368,6 +376,17 @@ let operation (known: string -> int64 option) (text: string) : Result<Operation,
         | Some behind -> guarded start behind
         | None when isBlank after.Text[after.At - 1] -> operands known start after
         | None -> fault after "E2K-TXT-002" "a blank is wanted behind the operation's name"
+
+/// The number that a text is, all of it; `known` gives the numbers of names.
+let number (known: string -> int64 option) (text: string) : Result<Value, Fault> =
+    expression known 0 0 { Text = text; At = 0 }
+    |> Result.bind (fun (value, after) ->
+        let after = skip after
+
+        if after.At = text.Length then
+            Ok value
+        else
+            fault after "E2K-TXT-006" "nothing follows a number")
 
 /// The operations of a bundle, separated by semicolons.
 let bundle (known: string -> int64 option) (text: string) : Result<Operation list, Fault> =

@@ -267,4 +267,6 @@ let command () =
     let command = Command("e2k", "Check the reference of the e2k machine.")
     command.Subcommands.Add vectorsOf
     command.Subcommands.Add(runCommand ())
+    command.Subcommands.Add(E2kTextCommand.asm ())
+    command.Subcommands.Add(E2kTextCommand.dis ())
     command

@@ -14,6 +14,7 @@ let clean = [
         E2k.EncodingTests.tests
         E2k.OperationTests.tests
         E2k.SoftFloatTests.tests
+        E2k.AssemblyTests.tests
         E2k.MachineTests.tests
     ]
     TracesTests.tests
