@@ -3,7 +3,6 @@
 using System;
 using System.Buffers;
 using System.Collections.Generic;
-using System.IO;
 using System.Text;
 using Ashlar.Block;
 
@@ -12,9 +11,6 @@ namespace Ashlar.Qmp;
 /// <summary>object-add, object-del, query-iothreads.</summary>
 internal sealed class ObjectCommands(BlockGraph graph)
 {
-    /// <summary>The longest secret in bytes; a longer file is no secret but a mistake.</summary>
-    private const int SecretBytesMax = 1 << 20;
-
     // QEMU's defaults of an iothread.
     private const long DefaultPollMaxNs = 32768;
     private const long DefaultPoolThreads = 64;
@@ -46,14 +42,25 @@ internal sealed class ObjectCommands(BlockGraph graph)
         {
             return refusal is null ? QmpAnswer.Of(error) : QmpAnswer.Error(refusal);
         }
-        refusal ??= RefuseWhole(kind, arguments);
-        if (refusal is not null)
+        bool isMade = false;
+        try
         {
-            graph.TryObjectDel(id);
-            return QmpAnswer.Error(refusal);
+            refusal ??= RefuseWhole(kind, arguments);
+            isMade = refusal is null;
         }
-        _properties[id] = arguments;
-        return QmpAnswer.Done;
+        finally
+        {
+            // Whatever goes wrong, nothing is left that is half an object.
+            if (isMade)
+            {
+                _properties[id] = arguments;
+            }
+            else
+            {
+                graph.TryObjectDel(id);
+            }
+        }
+        return isMade ? QmpAnswer.Done : QmpAnswer.Error(refusal!);
     }
 
     public QmpAnswer Delete(OptionValue arguments)
@@ -124,18 +131,14 @@ internal sealed class ObjectCommands(BlockGraph graph)
         {
             return "Either 'file' or 'data' must be provided";
         }
-        byte[] bytes;
-        try
+        byte[] bytes = data is null ? [] : Encoding.UTF8.GetBytes(data);
+        if (file is not null && SecretFile.TryRead(file, out bytes) is { } reason)
         {
-            bytes = data is not null ? Encoding.UTF8.GetBytes(data) : ReadSecret(file!);
+            return $"Unable to read {file}: {reason}";
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        if (bytes.Length > SecretFile.BytesMax)
         {
-            return $"Unable to read {file}: {Reason(error, file!)}";
-        }
-        if (bytes.Length > SecretBytesMax)
-        {
-            return $"The secret is longer than {SecretBytesMax} bytes";
+            return $"The secret is longer than {SecretFile.BytesMax} bytes";
         }
         // What an iv alone says is never looked at.
         if (arguments.TextOrNull("keyid") is { } key)
@@ -161,27 +164,6 @@ internal sealed class ObjectCommands(BlockGraph graph)
             }
         }
         return null;
-    }
-
-    // The words of GLib, which reads the file in QEMU.
-    private static string Reason(Exception error, string file) =>
-        error switch
-        {
-            FileNotFoundException or DirectoryNotFoundException =>
-                $"Failed to open file \u201c{file}\u201d: No such file or directory",
-            UnauthorizedAccessException when Directory.Exists(file) =>
-                $"Error reading file \u201c{file}\u201d: Is a directory",
-            UnauthorizedAccessException =>
-                $"Failed to open file \u201c{file}\u201d: Permission denied",
-            _ => error.Message,
-        };
-
-    private static byte[] ReadSecret(string path)
-    {
-        using FileStream stream = File.OpenRead(path);
-        byte[] bytes = new byte[SecretBytesMax + 1];
-        int count = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        return bytes[..count];
     }
 
     // QEMU looks at the characters and not at how they are grouped.

@@ -239,7 +239,7 @@ internal ref struct JsonFaults
         _at++;
         if (kind != (byte)'u')
         {
-            return "\"'\\/bfnrt"u8.Contains(kind) ? null : "invalid escape sequence in string";
+            return "\"\\/bfnrt"u8.Contains(kind) ? null : "invalid escape sequence in string";
         }
         int unit = Unit();
         if (unit is >= 0xD800 and < 0xDC00 && At() == (byte)'\\')

@@ -15,6 +15,12 @@ public static class QmpLimits
     public const int NestingMax = 1024;
 
     /// <summary>
+    /// How deep what is sent may nest: all of a message, as an id or in what tells of it, inside
+    /// the few levels of a reply.
+    /// </summary>
+    public const int SentNestingMax = NestingMax + 16;
+
+    /// <summary>
     /// What may wait for a client that does not read, in bytes: several of the longest replies.
     /// Beyond it the connection ends, since dropping events or replies would be worse.
     /// </summary>

@@ -27,9 +27,6 @@ internal sealed class QmpOutbox : IDisposable
 
     private bool _isSendAsked;
 
-    // Events that a command raises follow its reply.
-    private ArrayBufferWriter<byte>? _held;
-
     public QmpOutbox(Stream output, bool isPretty)
     {
         _output = output;
@@ -40,6 +37,7 @@ internal sealed class QmpOutbox : IDisposable
             // What goes over a socket to a program needs no care about HTML.
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
             SkipValidation = true,
+            MaxDepth = QmpLimits.SentNestingMax,
         };
         _writer = new Utf8JsonWriter(_waiting, options);
     }
@@ -59,26 +57,12 @@ internal sealed class QmpOutbox : IDisposable
         }
     }
 
-    /// <summary>From now on events wait for the reply of the command under way.</summary>
-    public void HoldEvents()
-    {
-        lock (_lock)
-        {
-            _held = new ArrayBufferWriter<byte>();
-        }
-    }
-
-    /// <summary>Adds a reply or the greeting; held events follow it.</summary>
+    /// <summary>Adds a reply or the greeting.</summary>
     public void AddReply(Action<Utf8JsonWriter> write)
     {
         lock (_lock)
         {
-            Add(_waiting, write);
-            if (_held is not null)
-            {
-                _waiting.Write(_held.WrittenSpan);
-                _held = null;
-            }
+            Add(write);
         }
     }
 
@@ -92,7 +76,7 @@ internal sealed class QmpOutbox : IDisposable
                 IsOverfull = true;
                 return;
             }
-            Add(_held ?? _waiting, write);
+            Add(write);
         }
     }
 
@@ -142,12 +126,12 @@ internal sealed class QmpOutbox : IDisposable
         _sending.Dispose();
     }
 
-    private void Add(ArrayBufferWriter<byte> target, Action<Utf8JsonWriter> write)
+    private void Add(Action<Utf8JsonWriter> write)
     {
-        _writer.Reset(target);
+        _writer.Reset(_waiting);
         write(_writer);
         _writer.Flush();
-        target.Write(LineEnd);
+        _waiting.Write(LineEnd);
     }
 
     private bool Swap()

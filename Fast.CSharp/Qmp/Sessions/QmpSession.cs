@@ -34,7 +34,8 @@ public sealed class QmpSession
 
     /// <summary>
     /// Talks until the client closes, the server quits or the token is cancelled. A client that
-    /// breaks off is no error. The streams stay the caller's.
+    /// breaks off is no error, and no fault in here is one of the server: it ends this conversation
+    /// and no other (BLK-SD-016). The streams stay the caller's.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
@@ -48,9 +49,10 @@ public sealed class QmpSession
             await _outbox.SendAsync(linked.Token).ConfigureAwait(false);
             await TalkAsync(linked.Token).ConfigureAwait(false);
         }
-        catch (Exception error) when (error is IOException or OperationCanceledException)
+        catch (Exception error) when (error is not OutOfMemoryException)
         {
-            // The client is gone, or the server ends.
+            // The client is gone, or the server ends; or a reply broke off in the middle by a
+            // defect of ours, after which the client could make nothing of what follows.
         }
         finally
         {
@@ -126,7 +128,6 @@ public sealed class QmpSession
             out string command,
             out OptionValue arguments
         );
-        _outbox.HoldEvents();
         QmpAnswer answer = refusal ?? Execute(command, arguments);
         Reply(answer, id);
         return answer.EndsServer;

@@ -224,7 +224,27 @@ type OracleCommands(profile: Profile, directory: string) =
             refused <- ValueSome(Refused.AsMessage(execute, arguments, refusal))
             answerOf refusal
 
+        let text name =
+            match arguments.Find name with
+            | null -> None
+            | value when value.Kind = OptionKind.String -> Some value.AsString
+            | _ -> None
+
         match Arguments.ofOptions arguments |> Result.bind (Command.ofQmp execute) with
+        | Ok(ObjectAdd(ObjectKind.Secret, _) as command) ->
+            let before = struct (world, state)
+
+            // The model takes the name; what is inside is looked at once that is free.
+            match perform execute arguments command with
+            | answer when isNull answer.ErrorText ->
+                match SecretFiles.refuse directory (text "data") (text "file") with
+                | Some refusal ->
+                    let struct (formerWorld, formerState) = before
+                    world <- formerWorld
+                    state <- formerState
+                    refuse refusal
+                | None -> answer
+            | answer -> answer
         | Ok command -> perform execute arguments command
         | Error refusal -> refuse refusal
 

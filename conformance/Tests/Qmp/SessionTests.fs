@@ -155,9 +155,9 @@ let private basics = [
             Expect.stringContains lines[2] "Expecting capabilities" ""
         }
 
-    test "an event follows the reply of its command (BLK-QMP-006)" {
+    test "an event comes before the reply of its command, as in QEMU (BLK-QMP-006)" {
         match negotiated """{"execute":"raise","arguments":{"n":1},"id":1}""" with
-        | [ reply; event ] ->
+        | [ event; reply ] ->
             Expect.equal reply """{"return":{},"id":1}""" ""
             use document = JsonDocument.Parse event
             let root = document.RootElement
@@ -195,6 +195,7 @@ let private malformed = [
             """{"id":1e999}"""
             "{'execute':'echo'}"
             "\"\\ud800\""
+            """{"id":"\'"}"""
         ] do
         test $"malformed: {message.Trim()} is told, and what follows is heard (BLK-QMP-003)" {
             let lines = negotiated (message + "\n{\"execute\":\"echo\",\"id\":\"after\"}")
@@ -236,6 +237,16 @@ let private malformed = [
             (negotiated legal)
             [ error "GenericError" "QMP input must be a JSON object" ]
             ""
+    }
+
+    test "an id comes back however deep a message may be (BLK-QMP-002, BLK-QMP-004)" {
+        for depth in [ 999; 1000; QmpLimits.NestingMax - 1 ] do
+            let id = String('[', depth) + String(']', depth)
+            let lines = negotiated ("{\"execute\":\"echo\",\"id\":" + id + "}")
+            Expect.equal lines [ "{\"return\":{},\"id\":" + id + "}" ] $"{depth} levels"
+            let asked = "{\"a\":" + id[1 .. id.Length - 2] + "}"
+            let lines = negotiated ("{\"execute\":\"echo\",\"arguments\":" + asked + "}")
+            Expect.equal lines [ "{\"return\":" + asked + "}" ] $"{depth} levels of arguments"
     }
 
     test "a message is bounded (BLK-QMP-004)" {
@@ -293,4 +304,24 @@ let private slow = [
     }
 ]
 
-let tests = testList "sessions" (basics @ malformed @ slow)
+let private faults = [
+    test "a fault that nobody foresaw ends one conversation and not the server (BLK-SD-016)" {
+        let broken = {
+            new MemoryStream() with
+                override _.ReadAsync(_: Memory<byte>, _: CancellationToken) =
+                    raise (InvalidOperationException "a defect")
+        }
+
+        let dispatcher = QmpDispatcher(Echo(), version, null)
+        use output = new MemoryStream()
+        QmpSession(dispatcher, broken, output).RunAsync(dispatcher.Quit).Wait()
+        Expect.isFalse dispatcher.Quit.IsCancellationRequested "the server"
+
+        let next =
+            talkWith dispatcher [ Encoding.UTF8.GetBytes """{"execute":"qmp_capabilities"}""" ]
+
+        Expect.equal next [ greeting; """{"return":{}}""" ] "the next client"
+    }
+]
+
+let tests = testList "sessions" (basics @ malformed @ slow @ faults)

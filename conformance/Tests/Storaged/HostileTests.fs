@@ -29,6 +29,13 @@ let private inputs = [
     "a zero byte", [| 0uy |]
     "deep nesting", utf8 (String('[', 1_000_000))
     "deep objects", utf8 (String.replicate 100_000 "{\"a\":")
+    "an id as deep as a message may be",
+    utf8 (
+        "{\"execute\": \"qmp_capabilities\", \"id\": "
+        + String('[', 1_023)
+        + String(']', 1_023)
+        + "}\n"
+    )
     "a long string", utf8 ("{\"execute\": \"" + String('x', 4_000_000) + "\"}\n")
     "a long number", utf8 ("{\"execute\": " + String('9', 1_000_000) + "}\n")
     "closing brackets", utf8 (String(']', 100_000) + "}}}}\n")
@@ -122,6 +129,22 @@ let tests =
                 child.Refresh()
                 // A daemon that kept every reply would grow with each of them.
                 Expect.isLessThan child.WorkingSet64 (512L <<< 20) "memory"
+                quit directory child "b")
+        }
+
+        test "BLK-OBJ-004 BLK-SD-016 a pipe that says nothing is no secret" {
+            withDaemon (monitorAt "a" @ monitorAt "b") (fun directory child ->
+                Ashlar.Conformance.Libc.mkfifo (Path.Combine(directory, "pipe"))
+
+                using (talk directory child "a") (fun client ->
+                    let reply =
+                        client.Ask(
+                            "{\"execute\": \"object-add\", \"arguments\": {\"qom-type\": "
+                            + "\"secret\", \"id\": \"s\", \"file\": \"pipe\"}}"
+                        )
+
+                    Expect.stringContains reply "is no regular file" "the reason")
+
                 quit directory child "b")
         }
 
