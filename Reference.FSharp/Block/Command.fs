@@ -242,6 +242,14 @@ module Command =
         else
             refuse "Only qemu-io NODE \"reopen ...\" is known"
 
+    /// What stands at the end of a way through members, if it leads anywhere.
+    let rec private path (names: string list) (value: Value) : Value voption =
+        match names, value with
+        | [], found -> ValueSome found
+        | name :: rest, Value.Dict members ->
+            Value.find name members |> ValueOption.bind (path rest)
+        | _ -> ValueNone
+
     /// The command of a QMP name and its arguments, refused by QAPI's texts (BLK-OPEN-001).
     let ofQmp (execute: string) (arguments: Value) : Result<Command, Refusal> =
         let members = Value.members arguments
@@ -267,7 +275,12 @@ module Command =
                 | _ -> Ok(BlockdevReopen [])
             | "blockdev-snapshot" -> Ok(BlockdevSnapshot(text "node", text "overlay"))
             | "block_resize" -> Ok(BlockResize(text "node-name", number "size"))
-            | "nbd-server-start" -> Ok NbdServerStart
+            | "nbd-server-start" ->
+                // the address is nobody's business here, but a socket has a name (BLK-EXPORT-007)
+                match Value.find "addr" members |> ValueOption.map (path [ "data"; "path" ]) with
+                | ValueSome(ValueSome(Value.Str "")) ->
+                    Error(Refusal.generic "BLK-EXPORT-007" "UNIX socket path '' is empty")
+                | _ -> Ok NbdServerStart
             | "block-export-add" ->
                 let given key =
                     match Value.find key members with

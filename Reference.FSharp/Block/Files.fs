@@ -45,10 +45,12 @@ module Files =
             // A directory is looked at before its mode for writing, and after it for reading.
             if inode.Format = Format.Directory && (writable || mayOpen false inode) then
                 Error Errno.IsDirectory
-            elif mayOpen writable inode then
-                Ok id
-            else
+            elif not (mayOpen writable inode) then
                 Error Errno.Access
+            elif inode.Format = Format.Pipe then
+                Error Errno.Invalid
+            else
+                Ok id
         | _ ->
             if path.Contains '\000' then
                 Error Errno.Invalid
@@ -64,15 +66,19 @@ module Files =
     let refuse (context: Context) (rule: Rule) (node: string) (path: string) (errno: Errno) =
         Rule.refuse context rule node ("Could not open '" + path + "': " + text errno)
 
-    /// The text for a directory that was opened for reading (BLK-FILE-020).
-    let directoryText (path: string) = "'file' driver requires '" + path + "' to be a regular file"
+    /// The text for what can be opened and is no image (BLK-FILE-020).
+    let irregularText (path: string) = "'file' driver requires '" + path + "' to be a regular file"
 
     /// The same where one descriptor is opened as it is wanted: a directory can be opened for
-    /// reading, and is looked at afterwards (BLK-FILE-020).
+    /// reading, a pipe also for writing, and both are looked at afterwards (BLK-FILE-020).
     let refuseOpen context rule node path writable errno =
+        let isThere () = context.World.Paths.ContainsKey path
+
         match context.Profile.Descriptors, errno with
         | Descriptors.ReplacedByName, Errno.IsDirectory when not writable ->
-            Rule.refuse context rule node (directoryText path)
+            Rule.refuse context rule node (irregularText path)
+        | Descriptors.ReplacedByName, Errno.Invalid when isThere () ->
+            Rule.refuse context rule node (irregularText path)
         | _ -> refuse context rule node path errno
 
     /// The lock bytes of a pair (BLK-FILE-010).

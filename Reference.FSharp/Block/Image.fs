@@ -135,7 +135,8 @@ module Image =
             | Format.Qcow2 header -> Seen.Image(hold.Inode, header)
             | Format.Garbage -> Seen.Unclear
             | Format.Raw -> ofContent context.World.Inodes[hold.Inode].Content
-            | Format.Directory -> Seen.NoImage
+            | Format.Directory
+            | Format.Pipe -> Seen.NoImage
         | Settings.NullCo _ -> Seen.NoImage
         | Settings.Nbd(server, export) ->
             match context.World.Remotes.TryGetValue(struct (server, export)) with

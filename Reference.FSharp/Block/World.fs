@@ -40,6 +40,8 @@ type Format =
     | Garbage
     /// A directory.
     | Directory
+    /// A pipe, or another kind of file that has no length: a terminal, a socket.
+    | Pipe
 
 /// One file, however it is called.
 type Inode = {

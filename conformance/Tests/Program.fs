@@ -85,7 +85,11 @@ let clean = [
             testList "daemon" [ Storaged.SocketTests.tests; Storaged.HostileTests.tests ]
         )
     ]
-    testList "serving" [ Serving.ImageHeaderTests.tests; Serving.OracleServerTests.tests ]
+    testList "serving" [
+        Serving.ImageHeaderTests.tests
+        Serving.OracleServerTests.tests
+        Serving.SameAsDaemonTests.tests
+    ]
 ]
 
 /// The tests of a Planted build: only those that switch a planted bug on.

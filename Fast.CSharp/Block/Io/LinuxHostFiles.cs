@@ -56,10 +56,7 @@ public sealed class LinuxHostFiles : IHostFiles
         } while (descriptor < 0 && Libc.LastError() == HostErrno.Interrupted);
         if (descriptor < 0)
         {
-            HostErrno refusal = Libc.LastError();
-            return refusal == HostErrno.Invalid && mode.Direct && IsDirectory(path)
-                ? HostErrno.IsDirectory
-                : refusal;
+            return Explain(Libc.LastError(), path, mode);
         }
         SafeFileHandle handle = new(descriptor, ownsHandle: true);
         HostErrno errno = Accept(handle, out FileStatus status);
@@ -72,10 +69,21 @@ public sealed class LinuxHostFiles : IHostFiles
         return HostErrno.None;
     }
 
-    // The kernel looks for direct transfers first, and no directory has them.
-    private static bool IsDirectory(string path) =>
+    // The kernel looks for direct transfers first, and no directory has them; and it does not open
+    // a socket at all, which is one more kind of file that is no image (BLK-FILE-020).
+    private static HostErrno Explain(HostErrno refusal, string path, HostFileMode mode) =>
+        refusal switch
+        {
+            HostErrno.Invalid when mode.Direct && TypeOf(path) == Libc.TypeDirectory =>
+                HostErrno.IsDirectory,
+            HostErrno.NoDeviceOrAddress when TypeOf(path) == Libc.TypeSocket => HostErrno.Invalid,
+            _ => refusal,
+        };
+
+    private static int TypeOf(string path) =>
         Libc.TryStatus(path, followsLink: true, out FileStatus status) == HostErrno.None
-        && (status.Mode & Libc.TypeMask) == Libc.TypeDirectory;
+            ? status.Mode & Libc.TypeMask
+            : 0;
 
     // Only what has a length and random access can be an image (BLK-FILE-020).
     private static HostErrno Accept(SafeFileHandle handle, out FileStatus status)

@@ -25,10 +25,6 @@ internal sealed class NbdClientHandshake(NbdLink link, string exportName)
     internal BlockError? Run(out NbdRemoteFacts? facts)
     {
         facts = _facts;
-        if (_name.Length > NbdLimits.NameBytes)
-        {
-            return Refused("export name too long to send to server");
-        }
         ulong magic = link.Input.TakeUInt64();
         if (magic != NbdMagic.Init)
         {

@@ -32,9 +32,18 @@ public sealed class NbdConnector : IRemoteExportConnector
         export = null;
         bool isUnix = address.Path is not null;
         string place = address.Server;
+        if (Encoding.UTF8.GetByteCount(address.Export) > NbdLimits.NameBytes)
+        {
+            return Refused(HostErrno.NameTooLong, "export name too long to send to server");
+        }
         if (isUnix && Encoding.UTF8.GetByteCount(place) >= UnixSocket.PathBytes)
         {
             return Refused(HostErrno.NameTooLong, $"UNIX socket path '{place}' is too long");
+        }
+        if (isUnix && (place.Length == 0 || place.Contains('\0', StringComparison.Ordinal)))
+        {
+            // No file has such a name; the kernel would look elsewhere (BLK-OPEN-015).
+            return Unreached(place, HostErrno.NoEntry);
         }
         EndPoint[] ends;
         if (isUnix)
@@ -64,7 +73,7 @@ public sealed class NbdConnector : IRemoteExportConnector
                 return refusal;
             }
         }
-        return Refused(errno, $"Failed to connect to '{place}': {HostErrnoText.Of(errno)}");
+        return Unreached(place, errno);
     }
 
     internal void Know(NbdServer server)
@@ -168,6 +177,9 @@ public sealed class NbdConnector : IRemoteExportConnector
         }
         return false;
     }
+
+    private static BlockError Unreached(string place, HostErrno errno) =>
+        Refused(errno, $"Failed to connect to '{place}': {HostErrnoText.Of(errno)}");
 
     private static BlockError Refused(HostErrno errno, string text) =>
         new(BlockErrorKind.Host, text) { Errno = errno };

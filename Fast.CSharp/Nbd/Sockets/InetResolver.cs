@@ -35,13 +35,18 @@ internal static class InetResolver
     )
     {
         ends = [];
+        // Numbers are read, and names asked for, only up to a zero byte.
+        if (host.Contains('\0', StringComparison.Ordinal))
+        {
+            return Unresolved(host, port, NoSuchName);
+        }
         bool isNumber = ushort.TryParse(
             port.Length == 0 ? "0" : port,
             NumberStyles.None,
             CultureInfo.InvariantCulture,
             out ushort number
         );
-        if (!isNumber)
+        if (!isNumber || port.Contains('\0', StringComparison.Ordinal))
         {
             return Unresolved(host, port, "Servname not supported for ai_socktype");
         }
@@ -53,8 +58,9 @@ internal static class InetResolver
                 : IPAddress.TryParse(host, out IPAddress? literal) ? [literal]
                 : Dns.GetHostAddresses(host);
         }
-        catch (SocketException)
+        catch (Exception error) when (error is SocketException or ArgumentException)
         {
+            // The second: longer than any name can be.
             return Unresolved(host, port, NoSuchName);
         }
         if (all.Length == 0)

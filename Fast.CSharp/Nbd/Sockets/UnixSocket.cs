@@ -2,6 +2,7 @@
 // host's errors and removes the name a socket was bound to when the socket goes, whoever's that
 // name is by then, so that the few calls are made here.
 // Spec: spec/block/nbd.md (BLK-NBD-001), storaged.md (BLK-SD-008, BLK-SD-009).
+using System;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -20,6 +21,17 @@ internal static partial class UnixSocket
     private const int FamilyBytes = 2;
 
     /// <summary>
+    /// Why nobody can listen at a path, or null. The kernel would take an empty one for a name of
+    /// its own choice, one that begins with a zero byte for a name outside the file system, and
+    /// anything behind a zero byte for nothing.
+    /// </summary>
+    internal static BlockError? Refuse(string path) =>
+        path.Length == 0 ? Failed("UNIX socket path '' is empty", path)
+        : path.Contains('\0', StringComparison.Ordinal)
+            ? Failed($"Failed to bind socket to {path}", path, HostErrno.Invalid)
+        : null;
+
+    /// <summary>
     /// Listens at a path of at most <see cref="PathBytes"/>. A socket that lies there is taken for
     /// a left-over and removed; what is no socket stays, which QEMU would remove, and the bind says
     /// that the name is in use. The mode a socket has before it is bound is the one its name gets,
@@ -28,6 +40,11 @@ internal static partial class UnixSocket
     internal static BlockError? TryListen(string path, uint mode, int backlog, out Socket? socket)
     {
         socket = null;
+        BlockError? refusal = Refuse(path);
+        if (refusal is not null)
+        {
+            return refusal;
+        }
         HostErrno errno = FileName.ClearSocket(path);
         if (errno != HostErrno.None)
         {
@@ -81,6 +98,9 @@ internal static partial class UnixSocket
         Encoding.UTF8.GetBytes(path, 0, path.Length, address, FamilyBytes);
         return address;
     }
+
+    private static BlockError Failed(string text, string path) =>
+        new(BlockErrorKind.Host, text) { Errno = HostErrno.Invalid, Path = path };
 
     private static BlockError Failed(string what, string path, HostErrno errno) =>
         new(BlockErrorKind.Host, $"{what}: {HostErrnoText.Of(errno)}")

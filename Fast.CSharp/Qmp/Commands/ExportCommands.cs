@@ -67,12 +67,17 @@ internal sealed class ExportCommands(
 
     public QmpAnswer ServerStart(OptionValue arguments)
     {
+        OptionValue address = arguments.Find("addr")!;
+        if (NbdService.RefuseAddress(address) is { } refusal)
+        {
+            return QmpAnswer.Error(refusal);
+        }
         if (graph.IsNbdServerRunning)
         {
             return QmpAnswer.Of(graph.TryNbdServerStart());
         }
         BlockError? error = nbd.Start(
-            arguments.Find("addr")!,
+            address,
             arguments.Number("max-connections", NbdServerOptions.DefaultMaxConnections)
         );
         return QmpAnswer.Of(error ?? graph.TryNbdServerStart());

@@ -21,6 +21,14 @@ internal sealed class NbdService(BlockGraph graph) : IDisposable
             ? $"description '{description}' too long"
             : null;
 
+    /// <summary>
+    /// Null, or why nobody could listen there, whoever asks and when (BLK-EXPORT-007).
+    /// </summary>
+    public static string? RefuseAddress(OptionValue address) =>
+        address.Find("data")!.TextOrNull("path") is { Length: 0 }
+            ? "UNIX socket path '' is empty"
+            : null;
+
     /// <summary>Begins to listen at a SocketAddressLegacy whose types were checked.</summary>
     public BlockError? Start(OptionValue address, long maxConnections)
     {

@@ -5,6 +5,7 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Text;
+using Ashlar.Tools.Options;
 using Ashlar.Tools.Storaged;
 
 namespace Ashlar.Tools.Chardevs;
@@ -12,9 +13,6 @@ namespace Ashlar.Tools.Chardevs;
 /// <summary>The options of one character device.</summary>
 internal sealed class ChardevOptions
 {
-    private const string IdentifierHint =
-        "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.";
-
     private enum Kind
     {
         Text,
@@ -93,12 +91,9 @@ internal sealed class ChardevOptions
         {
             if (name == "id" && options.Id.Length == 0)
             {
-                options.Id = IsIdentifier(value)
+                options.Id = Identifiers.IsOne(value)
                     ? value
-                    : throw new StartException(
-                        "Parameter 'id' expects an identifier",
-                        IdentifierHint
-                    );
+                    : throw new StartException(Identifiers.Refusal, Identifiers.Hint);
             }
         }
         foreach ((string name, string value) in parts)
@@ -200,20 +195,4 @@ internal sealed class ChardevOptions
             "off" or "no" or "false" or "n" => false,
             _ => throw new StartException($"Parameter '{name}' expects 'on' or 'off'"),
         };
-
-    private static bool IsIdentifier(string text)
-    {
-        if (text.Length == 0 || !char.IsAsciiLetter(text[0]))
-        {
-            return false;
-        }
-        foreach (char letter in text)
-        {
-            if (!char.IsAsciiLetterOrDigit(letter) && letter is not ('-' or '.' or '_'))
-            {
-                return false;
-            }
-        }
-        return true;
-    }
 }

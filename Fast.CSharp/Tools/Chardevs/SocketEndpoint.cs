@@ -42,15 +42,24 @@ internal sealed class SocketEndpoint
         {
             throw new StartException("None or one of 'path', 'fd' or 'host' option required.");
         }
+        string? port = options.Find("port");
+        if (host is not null && port is null)
+        {
+            throw new StartException("chardev: socket: no port given");
+        }
+        if (!options.IsOn("server") && options.Find("wait") is not null)
+        {
+            throw new StartException(
+                "'wait' option is incompatible with socket in client connect mode"
+            );
+        }
         RefuseWhatIsNotThere(options);
         if (path is not null)
         {
             return new SocketEndpoint { Path = CheckedPath(path) };
         }
-        if (host is not null || options.Find("port") is not null)
+        if (port is not null)
         {
-            string port =
-                options.Find("port") ?? throw new StartException("chardev: socket: no port given");
             return new SocketEndpoint { Host = host ?? "", Port = port };
         }
         bool isNumber = int.TryParse(

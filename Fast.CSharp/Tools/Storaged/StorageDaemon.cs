@@ -72,6 +72,18 @@ internal sealed class StorageDaemon : IDisposable
             Detachment.Complain($"{program}: {location}{error.Message}\n{hint}");
             return 1;
         }
+        catch (BlockException error)
+        {
+            Detachment.Complain($"{program}: {location}{error.Error.Text}\n");
+            return 1;
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            // A defect of ours is told as one, in the form of every other text (BLK-SD-005).
+            string kind = error.GetType().Name;
+            Detachment.Complain($"{program}: {location}Internal error: {kind}: {error.Message}\n");
+            return 1;
+        }
     }
 
     /// <inheritdoc/>

@@ -4,6 +4,7 @@ using System;
 using Ashlar.Block;
 using Ashlar.Nbd;
 using Ashlar.Qmp;
+using Ashlar.Tools.Options;
 
 namespace Ashlar.Tools.Storaged;
 
@@ -39,9 +40,16 @@ internal sealed class StorageService : IDisposable
         QmpAnswer answer = _commands.Execute(command, arguments);
         if (answer.Result is null)
         {
-            throw new StartException(answer.ErrorText!);
+            throw new StartException(answer.ErrorText!, HintOf(answer.ErrorText!));
         }
     }
+
+    // What QEMU adds for people and keeps from programs: QMP has no place for it.
+    private static string? HintOf(string text) =>
+        text == Identifiers.Refusal ? Identifiers.Hint
+        : text.StartsWith("UNIX socket path '") && text.EndsWith("' is too long")
+            ? $"Path must be less than {UnixSocket.PathBytes} bytes"
+        : null;
 
     /// <summary>
     /// Ends every connection, then writes back and flushes what nodes hold, and closes them

@@ -156,7 +156,10 @@ module private WorldLines =
                     Format.Qcow2 { World.plainHeader with ClusterBits = Script.defaultClusterBits }
                 | "garbage" -> Format.Garbage
                 | "directory" -> Format.Directory
-                | other -> fail format.Column $"'{other}' is not raw, qcow2, garbage or directory"
+                | "pipe" -> Format.Pipe
+                | other ->
+                    let kinds = "raw, qcow2, garbage, directory or pipe"
+                    fail format.Column $"'{other}' is not {kinds}"
 
             let plain = {
                 Name = name.Text

@@ -44,6 +44,7 @@ module ScriptPrinter =
         | Format.Qcow2 _ -> "qcow2"
         | Format.Garbage -> "garbage"
         | Format.Directory -> "directory"
+        | Format.Pipe -> "pipe"
 
     /// The `#world` line of a file; only what differs from the default is said.
     let worldFile (file: WorldFile) : string =

@@ -59,7 +59,18 @@ let private listen (path: string) : Socket =
     with
     | :? SocketException as error ->
         listener.Dispose()
-        raise (SocketRefused error.Message)
+
+        // The runtime's word for a path that leads nowhere is another one.
+        let isNowhere = not (Directory.Exists(Path.GetDirectoryName(Path.GetFullPath path)))
+
+        raise (
+            SocketRefused(
+                if isNowhere then
+                    "there is no such directory"
+                else
+                    error.Message
+            )
+        )
     | :? ArgumentException ->
         listener.Dispose()
         let reason = if path = "" then "is empty" else "is too long for a socket"

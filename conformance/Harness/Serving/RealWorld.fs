@@ -141,9 +141,10 @@ type RealWorld(directory: string) =
             | HostMetadata.Entry.File(identity, stamp) ->
                 let entry = numbered identity
                 ValueSome(struct (entry.Number, file inodes at entry stamp))
-            | HostMetadata.Entry.Directory identity
-            | HostMetadata.Entry.Special identity ->
+            | HostMetadata.Entry.Directory identity ->
                 ValueSome(withoutBytes Format.Directory at (numbered identity))
+            | HostMetadata.Entry.Special identity ->
+                ValueSome(withoutBytes Format.Pipe at (numbered identity))
             | HostMetadata.Entry.Forbidden ->
                 ValueSome(withoutBytes Format.Raw at (numbered closed))
             | HostMetadata.Entry.Missing -> ValueNone

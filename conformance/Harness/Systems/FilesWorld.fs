@@ -56,17 +56,29 @@ type FilesWorld(directory: string, script: Script, owners: FileOwners) =
         | Format.Garbage ->
             Libc.truncate descriptor file.SizeBytes
             Libc.write descriptor 0L (Script.garbage file.SizeBytes)
-        | Format.Directory -> ()
+        | Format.Directory
+        | Format.Pipe -> ()
+
+    /// What no descriptor is kept of; the mode of a directory stays, so that it can be removed.
+    let addNameOnly (path: string) (file: WorldFile) =
+        if file.Format = Format.Directory then
+            Libc.mkdir path
+        else
+            Libc.mkfifo path
+
+        owners.Own |> Option.iter (Libc.giveByName path)
+        held.Add { Descriptor = -1; Inode = 0UL }
+
+        if file.Format = Format.Pipe then
+            Libc.chmod path file.Mode
 
     let add (file: WorldFile) =
         let path = place file.Name
         names[file.Name] <- held.Count + 1
 
         match file.Format with
-        | Format.Directory ->
-            Libc.mkdir path
-            owners.Own |> Option.iter (Libc.giveDirectory path)
-            held.Add { Descriptor = -1; Inode = 0UL }
+        | Format.Directory
+        | Format.Pipe -> addNameOnly path file
         | _ ->
             let descriptor = Libc.createFile path
             fill descriptor file

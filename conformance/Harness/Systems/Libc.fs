@@ -48,6 +48,9 @@ extern int private nativeUnlink(string path)
 [<DllImport(Library, EntryPoint = "mkdir", SetLastError = true)>]
 extern int private nativeMkdir(string path, int mode)
 
+[<DllImport(Library, EntryPoint = "mkfifo", SetLastError = true)>]
+extern int private nativeMkfifo(string path, int mode)
+
 [<DllImport(Library, EntryPoint = "geteuid")>]
 extern int private nativeUserId()
 
@@ -138,6 +141,9 @@ let unlink (path: string) : unit = nativeUnlink path |> ignore
 /// Makes a directory only its owner can use.
 let mkdir (path: string) : unit = nativeMkdir (path, 0o700) |> must ("mkdir " + path) |> ignore
 
+/// Makes a pipe with a name only its owner can use.
+let mkfifo (path: string) : unit = nativeMkfifo (path, 0o600) |> must ("mkfifo " + path) |> ignore
+
 /// What came of making a directory that others may be making, too.
 [<RequireQualifiedAccess>]
 type Made =
@@ -158,8 +164,8 @@ let tryMkdir (path: string) : Made =
         | errno when errno = noSuchPlace -> Made.NowhereToMakeIt
         | errno -> raise (HostFault("mkdir " + path, errno))
 
-/// Gives a directory to another user, who may enter it from here on; only root can.
-let giveDirectory (path: string) (owner: int) : unit =
+/// Gives a directory or another file to another user, whose it is from here on; only root can.
+let giveByName (path: string) (owner: int) : unit =
     nativeChownPath (path, owner, owner) |> must ("chown " + path) |> ignore
 
 /// The effective user.

@@ -6,9 +6,11 @@ open System.Collections.Generic
 open Ashlar.Block
 open Ashlar.Reference.Block
 
-/// The simulated host has no directories; to an opener a name that leads to one says so.
+/// The simulated host has regular files only; to an opener a name that leads to something else says
+/// so. A pipe is seen to be one once it is open.
 [<Sealed>]
-type private DirectoryAware(host: MemoryHostFiles, directories: HashSet<uint64>) =
+type private KindAware(host: MemoryHostFiles, directories: HashSet<uint64>, pipes: HashSet<uint64>)
+    =
     interface IHostFiles with
         member _.Open(path, mode, file) =
             match host.Find path with
@@ -16,6 +18,13 @@ type private DirectoryAware(host: MemoryHostFiles, directories: HashSet<uint64>)
             | inode when directories.Contains inode.Number ->
                 file <- null
                 HostErrno.IsDirectory
+            | inode when pipes.Contains inode.Number ->
+                match host.Open(path, mode, &file) with
+                | HostErrno.None ->
+                    nonNull(file).Dispose()
+                    file <- null
+                    HostErrno.Invalid
+                | errno -> errno
             | _ -> host.Open(path, mode, &file)
 
 /// A world over the engine's simulated host.
@@ -31,17 +40,20 @@ type MemoryWorld(host: MemoryHostFiles, script: Script) =
             |> Seq.map (fun (i, _) -> uint64 (i + 1))
         )
 
-    let directories =
+    let numbersOf format =
         script.Files
         |> Seq.indexed
-        |> Seq.filter (fun (_, f) -> f.Format = Format.Directory)
+        |> Seq.filter (fun (_, f) -> f.Format = format)
         |> Seq.map (fun (i, _) -> uint64 (i + 1))
+        |> HashSet
 
     let opener: IHostFiles =
-        if Seq.isEmpty directories then
+        let directories, pipes = numbersOf Format.Directory, numbersOf Format.Pipe
+
+        if directories.Count = 0 && pipes.Count = 0 then
             host
         else
-            DirectoryAware(host, HashSet directories)
+            KindAware(host, directories, pipes)
 
     let files = WatchedFiles(opener, id, (fun identity -> int identity.Inode))
 
@@ -99,6 +111,7 @@ type MemoryWorldMaker() =
             (Script.garbage sizeBytes).CopyTo(bytes, 0)
             MemoryContent.Of(ReadOnlySpan bytes)
         | Format.Raw
+        | Format.Pipe
         | Format.Directory -> MemoryContent.Zeroes sizeBytes
 
     /// The raw disks of a generator come in few sizes; a hostile script's are not kept.

@@ -264,7 +264,7 @@ let tests =
 
             user.Drop
             |> Option.iter (fun id ->
-                Libc.giveDirectory place id
+                Libc.giveByName place id
 
                 for above in [ directory; scratch.Directory; Scratch.Home ] do
                     Libc.chmod above 0o711)

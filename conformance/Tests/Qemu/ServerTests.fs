@@ -68,7 +68,7 @@ let private running = {
                 let drop =
                     match (ServerUser.ofBench ()).Drop with
                     | Some id ->
-                        Libc.giveDirectory directory id
+                        Libc.giveByName directory id
                         [ "setpriv"; $"--reuid={id}"; $"--regid={id}"; "--clear-groups" ]
                     | None -> []
 

@@ -312,6 +312,37 @@ let private addresses =
     |> List.map (fun server ->
         "blockdev-add", "{\"driver\":\"nbd\",\"node-name\":\"n\",\"server\":" + server + "}")
 
+/// Names that lead nowhere, in a directory with an empty file and a directory.
+let private names =
+    let secret file =
+        "object-add", "{\"qom-type\":\"secret\",\"id\":\"s\",\"file\":\"" + file + "\"}"
+
+    let free = "object-del", """{"id":"s"}"""
+    let long = System.String('x', 2000)
+
+    let remote more = "blockdev-add", "{\"driver\":\"nbd\",\"node-name\":\"n\"," + more + "}"
+
+    [
+        secret ""
+        free
+        secret "missing"
+        secret "DIR"
+        free
+        secret "DIR/empty/x"
+        secret long
+        secret "DIR/empty"
+        secret ""
+        free
+        "nbd-server-start",
+        "{\"addr\":{\"type\":\"inet\",\"data\":{\"host\":\"" + long + "\",\"port\":\"1\"}}}"
+        remote ("\"server\":{\"type\":\"inet\",\"host\":\"" + long + "\",\"port\":\"1\"}")
+        remote (
+            "\"export\":\""
+            + System.String('e', 5000)
+            + "\",\"server\":{\"type\":\"unix\",\"path\":\"missing\"}"
+        )
+    ]
+
 let private images (directory: string) =
     Needs.qemuImg ()
     let at name = Path.Combine(directory, name)
@@ -404,5 +435,10 @@ let tests =
         test "addresses of servers (BLK-OPEN-015, BLK-OPEN-020)" { compare addresses }
         test "refusals of arguments (BLK-QMP-007)" { compare misfits }
         test "objects and their properties (BLK-OBJ-002, BLK-OBJ-004)" { compare objects }
+        test "names that lead nowhere (BLK-OBJ-004, BLK-NBD-001, BLK-NBD-021)" {
+            let prepare directory = File.WriteAllBytes(Path.Combine(directory, "empty"), [||])
+            compareBy essence prepare names
+        }
+
         test "exports and the server (BLK-EXPORT-001, BLK-EXPORT-005)" { compare exports }
     ]

@@ -60,6 +60,9 @@ let private misuse = [
     "--chardev socket,id=a,path=s,host=h: None or one of 'path', 'fd' or 'host' option required."
     [ "--chardev"; "socket,id=a,host=h,server=on" ],
     "--chardev socket,id=a,host=h,server=on: chardev: socket: no port given"
+    [ "--chardev"; "socket,id=a,path=no/s,wait=off" ],
+    "--chardev socket,id=a,path=no/s,wait=off: 'wait' option is incompatible with socket in client "
+    + "connect mode"
     [ "--chardev"; "socket,id=a,path=no/s" ],
     "--chardev socket,id=a,path=no/s: Failed to connect to 'no/s': No such file or directory"
     [ "--chardev"; "socket,id=a,path=no/s,server=on" ],
@@ -93,6 +96,12 @@ let private misuse = [
     "--nbd-server addr.type=unix,addr.path=s,max-connections=-1: Parameter 'max-connections' "
     + "expects uint32_t"
     [ "--object"; "foo" ], "--object foo: Parameter 'qom-type' does not accept value 'foo'"
+    [ "--object"; "iothread,id=" ],
+    "--object iothread,id=: Parameter 'id' expects an identifier\n"
+    + "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter."
+    [ "--object"; "secret,id=s,file=" ],
+    "--object secret,id=s,file=: Unable to read : Failed to open file \u201c\u201d: No such file "
+    + "or directory"
     [ "--object"; "iothread,id=a,poll-max-ns=x" ],
     "--object iothread,id=a,poll-max-ns=x: Parameter 'poll-max-ns' expects integer"
     [ "--export"; "nbd,id=a" ], "--export nbd,id=a: Parameter 'node-name' is missing"
@@ -100,8 +109,17 @@ let private misuse = [
     "--export nbd,id=a,node-name=n,writable=7: Parameter 'writable' expects 'on' or 'off'"
 ]
 
-/// What is refused here and not by QEMU.
+/// What is refused here and not by QEMU, or in other words.
 let private ownMisuse = [
+    // BLK-SD-005: whatever it is that is wrong
+    [ "--nbd-server"; "addr.type=unix,addr.path=" ],
+    "--nbd-server addr.type=unix,addr.path=: UNIX socket path '' is empty"
+    [ "--nbd-server"; """{"addr":{"type":"unix","path":"\u0000"}}""" ],
+    """--nbd-server {"addr":{"type":"unix","path":"\u0000"}}: Failed to bind socket to """
+    + "\u0000: Invalid argument"
+    [ "--blockdev"; "nbd,node-name=f,server.type=unix,server.path=" ],
+    "--blockdev nbd,node-name=f,server.type=unix,server.path=: Failed to connect to '': No such "
+    + "file or directory"
     // BLK-SD-006
     [ "-T"; "x" ], "-T x: there is no tracing"
     [ "--trace=x" ], "--trace=x: there is no tracing"

@@ -238,7 +238,7 @@ type QmpMaker(kind: ServerKind, profile: Profile, directory: string) =
 
             user.Drop
             |> Option.iter (fun id ->
-                Libc.giveDirectory place id
+                Libc.giveByName place id
 
                 // A server may look for its directory's whole name.
                 let run = string (Path.GetDirectoryName directory)
