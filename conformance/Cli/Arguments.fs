@@ -265,15 +265,20 @@ let acceptOf (parsed: ParseResult) : Acceptance =
     | Some path ->
         let refuse (why: string) = misuse $"--accept {why}"
 
+        if System.IO.Directory.Exists path then
+            refuse $"{path}: is a directory"
+
         if path = "" || not (System.IO.File.Exists path) then
             refuse $"{path}: there is no such file"
 
-        if System.IO.FileInfo(path).Length > int64 Limits.acceptBytes then
-            refuse $"{path}: a list has at most {Limits.acceptBytes} bytes"
+        let text =
+            match Inputs.text path Limits.acceptCharacters with
+            | Some text -> text
+            | None -> refuse $"{path}: a list has at most {Limits.acceptCharacters} characters"
 
         let isRequirement id = (Requirements.find id).IsSome
         let commands = List.ofArray CommandKind.names
 
-        match AcceptanceParser.parse commands isRequirement (System.IO.File.ReadAllText path) with
+        match AcceptanceParser.parse commands isRequirement text with
         | Ok list -> list
         | Error(line, why) -> refuse $"{path}:{line}: {why}"

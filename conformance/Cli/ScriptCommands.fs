@@ -12,21 +12,9 @@ open Ashlar.Conformance.Cli.Arguments
 let private load (path: string) : Script =
     let text =
         try
-            use reader = File.OpenText(inputOf path)
-            let text = Text.StringBuilder()
-            let block = Array.zeroCreate<char> 65536
-            let mutable count = reader.Read block
-
-            // A device has no length and no end.
-            while count > 0 do
-                text.Append(block, 0, count) |> ignore
-
-                if text.Length > Limits.scriptCharacters then
-                    misuse $"{path}: a script has at most {Limits.scriptCharacters} characters"
-
-                count <- reader.Read block
-
-            text.ToString()
+            match Inputs.text (inputOf path) Limits.scriptCharacters with
+            | Some text -> text
+            | None -> misuse $"{path}: a script has at most {Limits.scriptCharacters} characters"
         with
         | :? IOException as error -> misuse error.Message
         | :? UnauthorizedAccessException as error -> misuse error.Message

@@ -75,4 +75,4 @@ let movedFileNames = 10_000
 let rememberedFiles = 10_000
 
 /// A list of declared differences longer than this was not reviewed by anybody.
-let acceptBytes = 1024 * 1024
+let acceptCharacters = 1024 * 1024

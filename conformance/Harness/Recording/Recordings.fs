@@ -322,6 +322,6 @@ let fold (each: 'a -> int -> Recording -> 'a) (start: 'a) (lines: string seq) : 
 
 /// Whether a file of traces is of this form.
 let isOne (path: string) : bool =
-    match File.ReadLines path |> Seq.tryHead with
+    match Inputs.lines path Limits.lineCharacters |> Seq.tryHead with
     | Some line -> line.StartsWith("{\"episode\": \"", StringComparison.Ordinal)
     | None -> false

@@ -106,7 +106,7 @@ let replay
 
 /// Replays recordings from a file.
 let replayFile (wanted: Profile option) (accept: Acceptance) (path: string) =
-    replay wanted accept (File.ReadLines path)
+    replay wanted accept (Inputs.lines path Limits.lineCharacters)
 
 /// The last line of a replay.
 let summary (report: Report) : string =

@@ -237,7 +237,7 @@ let replay (profile: Profile) (lines: string seq) : Result<Report, string> =
 
 /// Replays a trace from a file.
 let replayFile (profile: Profile) (path: string) : Result<Report, string> =
-    replay profile (File.ReadLines path)
+    replay profile (Inputs.lines path Limits.lineCharacters)
 
 /// Whether all but the texts agree.
 let agrees (report: Report) : bool =

@@ -68,6 +68,11 @@ let private commandLines = [
     [ "explain"; "a.script"; "--step"; "0" ], "has the steps 1 to 1, not 0"
     [ "shrink"; "a.script"; "--out"; "nowhere/b" ], "--out nowhere/b: "
     [ "replay-trace"; "a.script" ], "a.script:1:1: "
+    [ "replay-trace"; "/dev/zero" ], "/dev/zero:1:1: "
+    [ "replay"; "/dev/zero" ], "a script has at most"
+    [ "run"; "--accept"; "/dev/zero" ], "--accept /dev/zero: a list has at most"
+    [ "run"; "--accept"; "." ], "--accept .: is a directory"
+    [ "oracle"; "--socket"; "nowhere/s" ], "--socket nowhere/s: there is no such directory"
 ]
 
 /// Texts that are no scripts; the place is a line and a column.

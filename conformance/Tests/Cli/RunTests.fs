@@ -22,6 +22,21 @@ let private again (line: string) = line.Split ' ' |> List.ofArray |> List.tail
 let private longRun = [ "run"; "--lane"; "files"; "--seconds"; "600"; "--workers"; "1" ]
 let private shortRun = [ "run"; "--lane"; "files"; "--seed"; "1"; "--script"; "0" ]
 
+/// The processes whose working directory lies below a directory.
+let private atWorkBelow (directory: string) : string list = [
+    for entry in Directory.GetDirectories "/proc" do
+        let place =
+            try
+                DirectoryInfo(Path.Combine(entry, "cwd")).LinkTarget |> Option.ofObj
+            with
+            | :? IOException
+            | :? UnauthorizedAccessException -> None
+
+        match place with
+        | Some place when place.StartsWith(directory + "/") -> entry
+        | _ -> ()
+]
+
 /// A name as an attacker would like to see it on a page.
 let private hostile = "<script>alert(1)</script>\"'&"
 
@@ -188,5 +203,24 @@ let tests =
                 let ended = run directory shortRun
                 Expect.equal ended.Code 0 ended.Errors
                 Expect.isEmpty (Directory.GetFileSystemEntries directory) "what is left")
+        }
+
+        test "a killed run takes its servers along" {
+            Temporary.withDirectory "cli" (fun directory ->
+                use child = start directory [ "run"; "--sut"; "storaged"; "--seconds"; "600" ]
+
+                let clock = Diagnostics.Stopwatch.StartNew()
+
+                let await what holds =
+                    while not (holds ()) do
+                        Expect.isLessThan clock.Elapsed (TimeSpan.FromMinutes 1.0) what
+                        Threading.Thread.Sleep 20
+
+                await "a server is there" (fun () ->
+                    child.HasExited || not (atWorkBelow directory).IsEmpty)
+
+                sendSignal (child.Id, sigkill) |> ignore
+                finish child |> ignore
+                await "no server is left" (fun () -> (atWorkBelow directory).IsEmpty))
         }
     ]

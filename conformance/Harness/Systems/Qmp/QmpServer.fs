@@ -339,11 +339,14 @@ type QmpServer private (proc: Process option, pidFile: string option, pace: Pace
     static member Start(launch: Launch, pace: Pace) : QmpServer =
         let drop =
             match launch.User.Drop with
-            | Some id -> [ "setpriv"; $"--reuid={id}"; $"--regid={id}"; "--clear-groups" ]
+            | Some id -> [ $"--reuid={id}"; $"--regid={id}"; "--clear-groups" ]
             | None -> []
 
+        // Who is killed cannot tidy up: the kernel ends the server with the thread that started it.
+        let ends = "setpriv" :: "--pdeathsig=KILL" :: drop
+
         // A group of its own, which the terminal's signals do not reach.
-        let start = ProcessStartInfo("setsid", drop @ launch.Command)
+        let start = ProcessStartInfo("setsid", ends @ launch.Command)
         start.WorkingDirectory <- launch.Directory
         start.RedirectStandardInput <- true
         start.RedirectStandardOutput <- true
