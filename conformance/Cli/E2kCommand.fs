@@ -179,7 +179,7 @@ let private codeOf (signal: string) =
 let private complain (text: string) = Console.Error.WriteLine $"ashlar-conform: {text}"
 
 /// Runs a program on the reference; its exit code, or 2 where it is none.
-let private run (version: int option) (limit: int64) (path: string) (arguments: string list) =
+let private run (version: int option) tags (limit: int64) (path: string) arguments =
     if not (File.Exists path) then
         complain $"{path} is not there"
         2
@@ -187,7 +187,7 @@ let private run (version: int option) (limit: int64) (path: string) (arguments: 
         let file = File.ReadAllBytes path
         let table = Table.specification
 
-        match Process.start table version (streams ()) file (path :: arguments) [] with
+        match Process.start table version tags (streams ()) file (path :: arguments) [] with
         | Error refusal ->
             complain $"{path}: {refusal.Reason} ({refusal.Rule})"
             2
@@ -213,12 +213,16 @@ let private runCommand () =
     let version =
         Option<string>("--cpu", Description = "v2 to v6; without it as the program says")
 
+    let tags =
+        Option<string>("--tags", Description = "on or off: whether invalid values are told")
+
     let limit = Option<string>("--limit", Description = "wide instructions at most")
 
     let command = Command("run", "Run an e2k program on the reference.")
     command.Arguments.Add program
     command.Arguments.Add arguments
     command.Options.Add version
+    command.Options.Add tags
     command.Options.Add limit
 
     command.SetAction(fun parsed ->
@@ -240,16 +244,24 @@ let private runCommand () =
                 | true, number when number > 0L -> Ok number
                 | _ -> Error $"--limit is a number from 1 on, not '{digits}'"
 
+        let checks =
+            match parsed.GetValue tags with
+            | null
+            | "on" -> Ok true
+            | "off" -> Ok false
+            | other -> Error $"--tags is on or off, not '{other}'"
+
         let given =
             match parsed.GetValue arguments with
             | null -> []
             | some -> List.ofArray some
 
-        match wanted, most, parsed.GetValue program with
-        | Error wrong, _, _
-        | _, Error wrong, _ -> Arguments.misuse wrong
-        | _, _, null -> Arguments.misuse "which program?"
-        | Ok version, Ok limit, path -> run version limit path given)
+        match wanted, checks, most, parsed.GetValue program with
+        | Error wrong, _, _, _
+        | _, Error wrong, _, _
+        | _, _, Error wrong, _ -> Arguments.misuse wrong
+        | _, _, _, null -> Arguments.misuse "which program?"
+        | Ok version, Ok tags, Ok limit, path -> run version tags limit path given)
 
     command
 

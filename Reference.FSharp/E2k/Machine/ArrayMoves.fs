@@ -94,9 +94,13 @@ let move (change: Change) (window: WindowPart) (one: ArrayMove) =
             if fetch.Format >= one.Format then
                 let address = addressOf arrays fetch + uint64 one.Offset
 
-                match change.ReadMemory address (1 <<< (one.Format - 1)) with
-                | ValueSome value -> Some value
-                | ValueNone -> None
+                let bytes = 1 <<< (one.Format - 1)
+                // Before version 5 elements are aligned.
+                let isAligned = address % uint64 bytes = 0UL || change.Before.Version >= 5
+
+                match change.ReadMemory address bytes with
+                | ValueSome value when isAligned -> Some value
+                | _ -> None
             else
                 None)
 

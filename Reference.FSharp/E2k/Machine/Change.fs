@@ -13,6 +13,7 @@ type Change(registers: RegisterFile, memory: Memory, before: State) =
     let mutable stores: ResizeArray<struct (uint64 * int * uint64)> = noStores
     let mutable trap: Trap option = None
     let mutable after = before
+    let mutable isLockLost = false
     let mutable systemCall: (int * int) option = None
 
     /// The state before the bundle, which all sources are read from.
@@ -28,7 +29,19 @@ type Change(registers: RegisterFile, memory: Memory, before: State) =
         with get () = systemCall
         and set value = systemCall <- value
 
+    /// Whether a load of the bundle found its lock gone.
+    member _.IsLockLost
+        with get () = isLockLost
+        and set value = isLockLost <- value
+
     member _.Trap = trap
+
+    /// Registers to write, in order; a place that is negative is a global.
+    member _.Writes = writes |> Seq.map (fun (struct (place, one)) -> place, one) |> List.ofSeq
+
+    /// Bytes to write, in order: address, count, value.
+    member _.Stores =
+        stores |> Seq.map (fun (struct (at, count, bits)) -> at, count, bits) |> List.ofSeq
 
     /// E2K-TRAP-002: what goes wrong first is what is reported.
     member _.Fail(reason: Trap) =
@@ -62,7 +75,11 @@ type Change(registers: RegisterFile, memory: Memory, before: State) =
             window.Base + place
 
     member _.ReadPlace(place: int) = registers.Read place
-    member _.WritePlace (place: int) (register: Register) = writes.Add(struct (place, register))
+
+    member _.WritePlace (place: int) (register: Register) =
+        // E2K-ST-016.
+        let kept = if before.Tags then register else { register with Tag = 0 }
+        writes.Add(struct (place, kept))
 
     member _.ReadMemory (address: uint64) (count: int) = memory.TryRead address count
 
@@ -73,6 +90,7 @@ type Change(registers: RegisterFile, memory: Memory, before: State) =
                 stores <- ResizeArray()
 
             stores.Add(struct (address, count, value))
+            after <- State.afterStore address count after
         else
             this.Fail(PageFault address)
 

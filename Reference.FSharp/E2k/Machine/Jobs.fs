@@ -58,7 +58,7 @@ let private write (change: Change) (window: WindowPart) (target: Target) (bits: 
         change.WritePlace (change.PlaceIn window file number) register
     | ToPredicate number ->
         let verdict =
-            if tag <> 0 then Predicate.Unknown
+            if tag <> 0 && change.Before.Tags then Predicate.Unknown
             elif bits.Low &&& 1UL = 1UL then Predicate.Holds
             else Predicate.HoldsNot
 
@@ -70,7 +70,8 @@ let private write (change: Change) (window: WindowPart) (target: Target) (bits: 
         }
     | ToTransfer number ->
         // E2K-ST-010: an invalid address prepares nothing.
-        let transfer = if tag = 0 then Direct bits.Low else Unprepared
+        let isValid = tag = 0 || not change.Before.Tags
+        let transfer = if isValid then Direct bits.Low else Unprepared
         change.After <- State.withTransfer number transfer change.After
     | Nowhere -> ()
 
@@ -164,6 +165,24 @@ let private baseOf (change: Change) (access: Access) =
     | Some name ->
         (change.Before.Other |> Map.tryFind name |> Option.defaultValue 0UL) &&& 0xffffffffffffUL
 
+/// E2K-DAM-001, E2K-DAM-003: a load that locks what it reads, and one that asks whether it is still
+/// locked and ends the lock.
+let private locks (change: Change) (access: Access) address =
+    match access.Locking with
+    | Unlocked -> ()
+    | Locking -> change.After <- State.withLock address access.AccessBytes change.After
+    | Checking ->
+        let lock = address, access.AccessBytes
+        let locked = change.Before.Locked
+
+        if not (List.contains lock locked) then
+            change.IsLockLost <- true
+
+        change.After <- {
+            change.After with
+                Locked = change.After.Locked |> List.filter ((<>) lock)
+        }
+
 let private load (change: Change) window (job: Job) isPoisoned (access: Access) a b =
     let bytes, isPair = access.AccessBytes, access.IsPair
     let a, b = read change window a, read change window b
@@ -183,6 +202,8 @@ let private load (change: Change) window (job: Job) isPoisoned (access: Access) 
             change.ReadMemory (address + 8UL) 8
         else
             ValueSome 0UL
+
+    locks change access address
 
     match low, high with
     | ValueSome low, ValueSome high when isPair ->

@@ -24,11 +24,19 @@ type Decider =
     /// The prologue counter is at most a number.
     | ByCounter of negated: bool * number: int
     | ByLoopEnd of negated: bool
+    /// A load of the bundle found its lock gone (E2K-DAM-003).
+    | ByLostLock
     | Never
+
+/// What a load does with locks (E2K-DAM-001, E2K-DAM-003).
+type Locking =
+    | Unlocked
+    | Locking
+    | Checking
 
 /// An access at the sum of two sources: its bytes, whether two registers share them, and the state
 /// register that holds a segment's base, where there is one.
-type Access = { AccessBytes: int; IsPair: bool; Segment: string option }
+type Access = { AccessBytes: int; IsPair: bool; Segment: string option; Locking: Locking }
 
 /// What an operation does.
 type Action =

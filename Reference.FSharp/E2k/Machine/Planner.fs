@@ -42,6 +42,12 @@ let private deciderOf negated (name: string) : Result<Decider, Illegal> =
         | "LOOP_END" -> Ok(ByLoopEnd negated)
         | "NOT_LOOP_END" -> Ok(ByLoopEnd(not negated))
         | "never" -> Ok Never
+        | "MLOCK" -> Ok ByLostLock
+        // Nothing overtakes anything here.
+        | "dt_al0"
+        | "dt_al1"
+        | "dt_al3"
+        | "dt_al4" -> Ok Never
         | _ -> refuse name
 
 /// All of a list, or the first refusal.
@@ -61,7 +67,7 @@ let private decidersOf (conditions: Condition list) =
 let private decisionOf (conditions: Condition list) : Result<Decision, Illegal> =
     decidersOf conditions
     |> Result.map (fun deciders -> {
-        IsAny = conditions |> List.exists (fun one -> one.Name = "LOOP_END")
+        IsAny = conditions |> List.exists (fun one -> one.Name = "LOOP_END" || one.Name = "MLOCK")
         Of = deciders
     })
 
@@ -101,11 +107,17 @@ let private computation (entry: Entry) meaning (operation: Operation) =
 
 let private bytesOf (cell: string) = int ((cell.Split '.')[1]) / 8
 
-/// E2K-MEM-003: behind the bits of an access may stand the segment it goes through.
-let private accessOf (cell: string) isPair : Access = {
+/// E2K-MEM-003: behind the bits of an access may stand the segment it goes through; its specifier
+/// says what it does with locks, other specifiers say nothing here (E2K-MEM-006).
+let private accessOf (cell: string) isPair operation : Access = {
     AccessBytes = bytesOf cell
     IsPair = isPair
     Segment = cell.Split '.' |> Array.tryItem 2 |> Option.map (fun name -> name + ".lo")
+    Locking =
+        match settingOf "mas" operation with
+        | 4 -> Locking
+        | 3 -> Checking
+        | _ -> Unlocked
 }
 
 let private numberIn (name: string) = numbered name |> Option.map snd |> Option.defaultValue 0
@@ -151,10 +163,10 @@ let private actionOf (entry: Entry) (operations: Operation list) (operation: Ope
     match (cell.Split '.')[0], entry.Form, operation.Arguments with
     | ("load" | "loadpair" as kind), Form.Load, [ a; b; target ] ->
         withSources [ a; b ] target (fun sources ->
-            Action.Load(accessOf cell (kind = "loadpair"), sources[0], sources[1]))
+            Action.Load(accessOf cell (kind = "loadpair") operation, sources[0], sources[1]))
     | ("store" | "storepair" as kind), Form.Store, [ a; b; value ] ->
         withSources [ a; b; value ] nowhere (fun sources ->
-            let access = accessOf cell (kind = "storepair")
+            let access = accessOf cell (kind = "storepair") operation
             Action.Store(access, sources[0], sources[1], sources[2]))
     | "arraystore", Form.ArrayStore, [ value; Named(_, name); Address(Named(_, index), None) ] ->
         incrementOf operation.Channel operations

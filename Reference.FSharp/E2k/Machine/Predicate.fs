@@ -41,6 +41,8 @@ let decide (state: State) (decider: Decider) : Verdict =
     | ByPredicate(negated, number) -> turnIf negated (read state number)
     | ByCounter(negated, number) -> turnIf negated (ofBool (state.Loop.Prologue <= number))
     | ByLoopEnd negated -> turnIf negated (ofBool (State.isLoopEnd state.Loop))
+    // Only a transfer asks for it, and is answered in the step.
+    | ByLostLock
     | Never -> HoldsNot
 
 /// E2K-PRED-002: several deciders together: one that does not hold is enough.
@@ -58,9 +60,15 @@ let all (state: State) (deciders: Decider list) : Verdict =
         | _, Unknown -> Unknown
         | Holds, Holds -> Holds)
 
-/// E2K-BR-001: a transfer's decision; an invalid predicate decides nothing.
-let decision (state: State) (decision: Decision) : Verdict =
-    let verdicts = decision.Of |> List.map (decide state)
+/// E2K-BR-001: a transfer's decision, with whether a lock was found gone; an invalid predicate
+/// decides nothing.
+let decision (state: State) isLockLost (decision: Decision) : Verdict =
+    let verdicts =
+        decision.Of
+        |> List.map (fun one ->
+            match one with
+            | ByLostLock -> ofBool isLockLost
+            | other -> decide state other)
 
     if List.contains Unknown verdicts then
         Unknown
@@ -74,7 +82,7 @@ let write (before: State) (number: int) (verdict: Verdict) (file: PredicateFile)
     let bit = 1u <<< placeOf before number
 
     match verdict with
-    | Unknown -> { file with Invalid = file.Invalid ||| bit }
+    | Unknown when before.Tags -> { file with Invalid = file.Invalid ||| bit }
     | _ -> {
         Invalid = file.Invalid &&& ~~~bit
         Values =

@@ -28,7 +28,7 @@ module Process =
     let pagesMax = 1 <<< 18
 
     /// A program's first state.
-    let start table version host (file: byte[]) arguments environment =
+    let start table version tags host (file: byte[]) arguments environment =
         let memory = Memory pagesMax
 
         Load.load memory file arguments environment
@@ -45,7 +45,7 @@ module Process =
                 Memory = memory
                 Registers = registers
                 Host = host
-                State = State.start version image.Entry image.StackLimit image.StackTop
+                State = State.start version tags image.Entry image.StackLimit image.StackTop
                 Kernel = Linux.start image
             })
 
@@ -107,8 +107,8 @@ module Process =
             Ok kernel
 
     /// E2K-RUN-003: bundles one after the other until an end, at most so many; how it ended, and
-    /// how many there were.
-    let run (bundlesMax: int64) (running: Process) : Ending * int64 =
+    /// how many there were. Each that was carried out is shown with the state before it.
+    let watch (retired: Change -> unit) (bundlesMax: int64) (running: Process) : Ending * int64 =
         let plans = Dictionary<uint64, Plan>()
         let mutable state = running.State
         let mutable running = running
@@ -139,6 +139,7 @@ module Process =
             match outcome with
             | Error trap -> ending <- ValueSome(Killed(Linux.signalOf trap, trap))
             | Ok change ->
+                retired change
                 state <- change.Commit()
                 bundles <- bundles + 1L
 
@@ -153,3 +154,7 @@ module Process =
                     ending <- ValueSome Stopped
 
         ending.Value, bundles
+
+    /// As `watch`, with nobody watching.
+    let run (bundlesMax: int64) (running: Process) : Ending * int64 =
+        watch ignore bundlesMax running

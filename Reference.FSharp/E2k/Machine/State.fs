@@ -91,6 +91,8 @@ type Trap =
 /// All that is not in the register stack, the globals and memory.
 type State = {
     Version: int
+    /// Whether invalid values are told from numbers (E2K-ST-016).
+    Tags: bool
     Ip: uint64
     Window: WindowPart
     Based: Rotation
@@ -101,6 +103,8 @@ type State = {
     Ctpr2: Transfer
     Ctpr3: Transfer
     Loop: Loop
+    /// Addresses and bytes that loads have locked, the newest first (E2K-DAM-001).
+    Locked: (uint64 * int) list
     Arrays: ArrayUnit
     Float: FloatControl
     /// State registers that only keep what was written.
@@ -121,8 +125,11 @@ module State =
     let valid (bits: Bits) = { Bits = bits; Tag = 0 }
     let nothing = { Bits = Bits.zero; Tag = invalid64 }
 
-    /// E2K-ST-008: before anything is written all predicates are invalid.
-    let unknown = { Values = 0u; Invalid = 0xffffffffu }
+    /// E2K-ST-008: before anything is written all predicates are invalid, or false without tags.
+    let unwritten (tags: bool) : PredicateFile = {
+        Values = 0u
+        Invalid = if tags then 0xffffffffu else 0u
+    }
 
     let noRotation = { First = 0; Pairs = 0; Turn = 0 }
 
@@ -185,6 +192,27 @@ module State =
             Ctpr3 = Unprepared
     }
 
+    /// E2K-DAM-001: locks that are kept; the oldest gives way.
+    let locksMax = 32
+
+    let withLock (address: uint64) (bytes: int) (state: State) = {
+        state with
+            Locked = List.truncate locksMax ((address, bytes) :: state.Locked)
+    }
+
+    let private meets (a: uint64, aBytes: int) (b: uint64, bBytes: int) =
+        a < b + uint64 bBytes && b < a + uint64 aBytes
+
+    /// E2K-DAM-002: a store ends the locks that it meets.
+    let afterStore (address: uint64) (bytes: int) (state: State) =
+        if state.Locked.IsEmpty then
+            state
+        else
+            {
+                state with
+                    Locked = state.Locked |> List.filter (meets (address, bytes) >> not)
+            }
+
     let private noArrays = {
         Descriptors = Map.empty
         Indices = Map.empty
@@ -198,17 +226,19 @@ module State =
     let firstWindow = 32
 
     /// E2K-ST-001: a program's first state.
-    let start version ip stackLimit stackTop : State = {
+    let start version tags ip stackLimit stackTop : State = {
         Version = version
+        Tags = tags
         Ip = ip
         Window = { Base = 0; Size = firstWindow; Parameters = 0 }
         Based = noRotation
         Turning = noRotation
-        Predicates = unknown
+        Predicates = unwritten tags
         Ctpr1 = Unprepared
         Ctpr2 = Unprepared
         Ctpr3 = Unprepared
         Loop = loopOf 0UL
+        Locked = []
         Arrays = noArrays
         Float = FloatControl.initial
         Other = Map.empty

@@ -14,7 +14,7 @@ let private setWindow (change: Change) (size: int) (window: WindowPart) : Window
     elif window.Base + size > RegisterFile.DepthMax then
         change.Fail StackBounds
     else
-        for number in window.Size .. size - 1 do
+        for number in window.Size .. (if change.Before.Tags then size - 1 else -1) do
             change.WritePlace (window.Base + number) State.nothing
 
     { window with Size = size }
@@ -25,17 +25,31 @@ let private setBased (change: Change) (window: WindowPart) (area: Rotation) =
     let isInside number = number >= area.First && number < area.First + 2 * area.Pairs
 
     for number in old.First .. old.First + 2 * old.Pairs - 1 do
-        if not (isInside number) && number < window.Size then
+        if change.Before.Tags && not (isInside number) && number < window.Size then
             change.WritePlace (window.Base + number) State.nothing
 
     change.After <- { change.After with Based = area }
+
+/// E2K-ST-009: predicates that leave the area that turns become invalid.
+let private setTurning (change: Change) (size: int) =
+    let after = change.After
+
+    let predicates =
+        (after.Predicates, seq { size .. change.Before.Turning.Pairs - 1 })
+        ||> Seq.fold (fun file number ->
+            Predicate.write change.Before number Predicate.Unknown file)
+
+    change.After <- {
+        after with
+            Predicates = predicates
+            Turning = { First = 0; Pairs = size; Turn = 0 }
+    }
 
 let private set (change: Change) (window: WindowPart) (setting: Setting) =
     match setting with
     | SetWindow _ -> ()
     | SetBased area -> setBased change window area
-    | SetTurning size ->
-        change.After <- { change.After with Turning = { First = 0; Pairs = size; Turn = 0 } }
+    | SetTurning size -> setTurning change size
     | Prepare(number, transfer) -> change.After <- State.withTransfer number transfer change.After
     | PrepareNear(number, distance, isPrefetch) ->
         let address = change.Before.Ip + uint64 distance
@@ -90,7 +104,7 @@ let private enter (change: Change) (window: WindowPart) (shift: int) (address: u
                     Window = { Base = window.Base + shift; Size = handed; Parameters = handed }
                     Based = State.noRotation
                     Turning = State.noRotation
-                    Predicates = State.unknown
+                    Predicates = State.unwritten after.Tags
                     Chain = frame :: after.Chain
                     Depth = after.Depth + 1
             }
@@ -191,7 +205,7 @@ let step
     if plan.StartArrays then
         ArrayMoves.start change
 
-    match Predicate.decision state (decisionOf plan.Leave) with
+    match Predicate.decision state change.IsLockLost (decisionOf plan.Leave) with
     | Predicate.Holds ->
         turn change plan true
         transfer change plan window

@@ -75,7 +75,7 @@ let run version arguments environment (input: byte[]) (file: byte[]) =
                 bytes.Length
     }
 
-    Process.start Table.specification (Some version) host file arguments environment
+    Process.start Table.specification (Some version) true host file arguments environment
     |> Result.map (fun running ->
         let ending, bundles = Process.run bundlesMax running
         output.ToArray(), ending, bundles)

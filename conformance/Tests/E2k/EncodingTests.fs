@@ -61,7 +61,7 @@ let private illegal (rule: string) (words: uint32 list) =
 let private draws = 3000<Hedgehog.tests>
 
 /// Words with a header that is more often right than a random one would be.
-let private bundles =
+let bundles =
     gen {
         let! header = Gen.uint32 (Range.linearBounded ())
         let! length = Gen.int32 (Range.constant 0 7)

@@ -8,8 +8,10 @@ open System.IO
 open System.IO.Compression
 open System.Reflection
 open Expecto
+open Hedgehog.FSharp
 open Ashlar.Reference.E2k
 open Ashlar.Conformance.E2k
+open Ashlar.Conformance.Tests.Generators.Replay
 
 /// A machine after some wide instructions, and the trap that ended them, if one did.
 type private Machine = { State: State; Registers: RegisterFile; Memory: Memory; Trap: Trap option }
@@ -30,7 +32,7 @@ let private fresh () =
         registers.Write place (State.valid Bits.zero)
 
     {
-        State = State.start version codeAt 0x40000UL 0x50000UL
+        State = State.start version true codeAt 0x40000UL 0x50000UL
         Registers = registers
         Memory = memory
         Trap = None
@@ -137,6 +139,60 @@ let private stateTests = [
         0
 ]
 
+/// Data at %r1, locked with what a text in between does, then asked for: %r5 is 1 where the lock is
+/// gone.
+let private locked between = [
+    $"addd,0 0, _f32s {data}, %%r1 ; disp %%ctpr1, .+0x100"
+    "ldd,0 %r1, 0, %r2, mas = 0x4"
+    between
+    "ldd,0 %r1, 0, %r2, mas = 0x3 ; ct %ctpr1 ? %MLOCK "
+]
+
+/// Whether the last transfer went 256 bytes on from where it was prepared.
+let private jumps (rule: string) (texts: string list) (isExpected: bool) =
+    test $"""{rule}: {String.concat " " texts}""" {
+        let machine = after texts
+        Expect.isNone machine.Trap rule
+        Expect.equal (machine.State.Ip = codeAt + 0x100UL) isExpected rule
+    }
+
+let private withoutTags = {
+    fresh () with
+        State = State.start version false codeAt 0x40000UL 0x50000UL
+}
+
+let private lockTests = [
+    jumps "E2K-DAM-001" (locked "nop 1") false
+    jumps "E2K-DAM-002" (locked "stb,2 %r1, 7, %r3") true
+    jumps "E2K-DAM-002" (locked "stb,2 %r1, 8, %r3") false
+    jumps
+        "E2K-DAM-003"
+        [
+            $"addd,0 0, _f32s {data}, %%r1 ; disp %%ctpr1, .+0x100"
+            "ldd,0 %r1, 0, %r2, mas = 0x3 ; ct %ctpr1 ? %MLOCK"
+        ]
+        true
+    test "E2K-ST-016: without tags nothing is invalid" {
+        let machine =
+            (withoutTags,
+             [ "ldd,0,sm 0, 0, %r1"; "addd,0 %r1, 2, %r2"; "addd,0 0, 3, %r3 ? %pred0" ])
+            ||> List.fold next
+
+        Expect.isNone machine.Trap "E2K-ST-016"
+        Expect.equal (register machine 2).Bits.Low 2UL "the sum"
+        Expect.equal (register machine 3).Bits.Low 0UL "the guard"
+    }
+    traps
+        "E2K-ST-009"
+        [
+            "setbp psz = 0x3"
+            "cmpedb,0 0, 0, %pred3"
+            "setbp psz = 0x1"
+            "addd,0 0, 1, %r1 ? %pred3"
+        ]
+        "SIGILL"
+]
+
 let private stepTests = [
     traps "E2K-STEP-002" [ "ldrd,0 %r1, 0, %r2" ] "SIGILL"
     gives
@@ -155,7 +211,7 @@ let private stepTests = [
         Expect.isSome machine.Trap "the load faults"
         Expect.equal (register machine 1).Bits.Low 0UL "the register"
         Expect.equal (machine.Memory.TryRead dataAt 8) (ValueSome 0UL) "the memory"
-        Expect.equal machine.State.Predicates State.unknown "the predicate"
+        Expect.equal machine.State.Predicates (State.unwritten true) "the predicate"
     }
     gives "E2K-STEP-006" [ "setwd wsz = 0x18 ; addd,0 0, 1, %r40" ] 40 1UL 0
     gives
@@ -403,4 +459,32 @@ let private vectorsTest =
         Expect.isLessThan refused (outcomes.Length / 3) "E2K-STEP-002"
     }
 
-let tests = testList "machine" (stateTests @ stepTests @ programTests @ [ vectorsTest ])
+let private draws = 3000<Hedgehog.tests>
+
+let private wordsTest =
+    law
+        draws
+        "E2K-STEP-005: any words are carried out or change nothing"
+        (property {
+            let! words = EncodingTests.bundles
+            let! version = Gen.int32 (Range.constant 2 6)
+            let machine = fresh ()
+            let registers = [ for place in -32 .. 63 -> machine.Registers.Read place ]
+            let state = { machine.State with Version = version }
+
+            return
+                match Planner.plan Table.specification version words with
+                | Error _ -> true
+                | Ok plan ->
+                    match Step.step machine.Registers machine.Memory state plan with
+                    | Ok change ->
+                        change.Commit() |> ignore
+                        true
+                    | Error _ -> isUntouched machine registers
+         }
+         |> Property.falseToFailure)
+
+let tests =
+    testList
+        "machine"
+        (stateTests @ lockTests @ stepTests @ programTests @ [ vectorsTest; wordsTest ])
