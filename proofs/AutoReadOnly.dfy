@@ -153,7 +153,8 @@ module AutoReadOnly {
   {
   }
 
-  // The option's contract, refined by the dynamic policy: of files whatever they are.
+  // BLK-RO-010, BLK-RO-011, BLK-RO-012: the option's one contract, refined by the dynamic policy:
+  // of files whatever they are.
   lemma DynamicRefinesContract(
     flags: Flags, env: Environment, node: FileNode, before: Perm, perm: Perm, later: Environment
   )
@@ -163,7 +164,8 @@ module AutoReadOnly {
   {
   }
 
-  // And by the static policy: of files that are refused for writing by their mode only.
+  // BLK-RO-015, BLK-RO-016: and by the static policy: of files that are refused for writing by
+  // their mode only.
   lemma StaticRefinesContract(
     flags: Flags, env: Environment, node: FileNode, before: Perm, perm: Perm, later: Environment
   )

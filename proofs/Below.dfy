@@ -129,6 +129,7 @@ module Below {
     assert forall n :: n in finished.order <==> n == id || n in left.order;
   }
 
+  // BLK-PERM-030: a visit finishes what lies below before the node itself, and puts it behind.
   lemma VisitIsSound(state: State, ids: seq<nat>, search: Search, rank: map<nat, nat>)
     requires WellFormed(state) && Ranked(state, rank) && Sound(state, search)
     requires forall n | n in ids :: n in state.nodes

@@ -67,6 +67,7 @@ module Exchanging {
     Editing.EditsCompose(before, roots, state, [child], rest, roots + [child]);
   }
 
+  // BLK-REOPEN-020: what was taken out is refreshed, too.
   lemma TakeOutKeeps(
     before: State, progress: Reopen.Progress, edge: nat, nodes: set<nat>
   )
@@ -111,6 +112,7 @@ module Exchanging {
     Editing.EditsCompose(before, roots, state, [node], after, roots);
   }
 
+  // BLK-REOPEN-015, BLK-GRAPH-008: what is put in closes no cycle.
   lemma PutInKeeps(
     before: State, progress: Reopen.Progress, node: nat, child: nat, name: string, role: Role,
     inherits: bool, nodes: set<nat>

@@ -24,6 +24,8 @@ module Locks {
   {
   }
 
+  // BLK-FILE-010, BLK-FILE-011: whatever step a holder takes, each claim has its byte, and no byte
+  // that another claim forbids.
   lemma StepKeepsInvariant(all: Holders, who: nat, action: Action)
     requires Invariant(all) && who in all && Possible(all, who, action)
     ensures Invariant(all[who := After(all, who, action)])

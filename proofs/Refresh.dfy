@@ -53,7 +53,8 @@ module Refresh {
   {
   }
 
-  // One step of the walk. What is done stays done, because nothing below leads back up.
+  // BLK-PERM-031: one step of the walk: the node's edges are what its rule says. What is done stays
+  // done, because nothing below leads back up.
   lemma StepKeepsReached(
     state: State, after: map<nat, bool>, order: seq<nat>, k: nat, pairs: Pairs
   )
@@ -105,8 +106,8 @@ module Refresh {
     }
   }
 
-  // The walk from its k-th node on ends in the fixpoint in which every node from there on holds
-  // together, or at a node that does not hold together in any continuation.
+  // BLK-PERM-030: the walk from its k-th node on ends in the fixpoint in which every node from
+  // there on holds together, or at a node that does not hold together in any continuation.
   lemma WalkFrom(
     state: State, after: map<nat, bool>, order: seq<nat>, k: nat, pairs: Pairs
   )

@@ -29,6 +29,8 @@ module SafeRefresh {
     locked := asked)
   }
 
+  // BLK-FILE-002, BLK-FILE-012: a file that agrees gets the descriptors that are wanted, and lock
+  // bytes that say what its users take and share.
   lemma HeldIsSettled(policy: Policy, world: World, id: nat, node: GraphNode, asked: Pair)
     requires node.file.FileHold?
     ensures var end := CheckFile(policy, world, id, node, asked);

@@ -192,6 +192,7 @@ module Safety {
     }
   }
 
+  // BLK-PERM-006, BLK-PERM-007: an accepted refresh leaves no writer on a read-only node.
   lemma ReadOnlyAfter(before: State, dying: set<nat>, edited: State, order: seq<nat>, pairs: Pairs)
     requires Accepted(before, dying, edited, order, pairs)
     ensures ReadOnlySafe(WithPairs(edited, pairs))

@@ -215,6 +215,7 @@ module UndoLog {
     SetParentsBack(state, edge.child, ids);
   }
 
+  // BLK-GRAPH-007: an edge that was taken out is put back where it stood in both lists.
   lemma UnlinkIsUndone(state: State, id: nat)
     requires Possible(state, Unlink(id))
     ensures Undone(Unlinked(state, id), NoteOf(state, Unlink(id))) == state
@@ -316,6 +317,28 @@ module UndoLog {
       assert Aborted(next, [NoteOf(state, edits[0])]) == Undone(next, NoteOf(state, edits[0])) by {
         assert [NoteOf(state, edits[0])][1..] == [];
       }
+    }
+  }
+
+  // BLK-PERM-032, BLK-GRAPH-007, BLK-REOPEN-020: so an abort after any number of the edits of a
+  // transaction, before, between or after all of them, leaves what was there before the first.
+  lemma AbortRestoresAtAnyPoint(state: State, edits: seq<Edit>, k: nat)
+    requires AllPossible(state, edits) && k <= |edits|
+    ensures AllPossible(state, edits[..k])
+    ensures Aborted(EditedAll(state, edits[..k]), LogOf(state, edits[..k])) == state
+  {
+    FirstArePossible(state, edits, k);
+    AbortRestores(state, edits[..k]);
+  }
+
+  lemma FirstArePossible(state: State, edits: seq<Edit>, k: nat)
+    requires AllPossible(state, edits) && k <= |edits|
+    ensures AllPossible(state, edits[..k])
+    decreases k
+  {
+    if k > 0 {
+      FirstArePossible(Edited(state, edits[0]), edits[1..], k - 1);
+      assert edits[..k][1..] == edits[1..][..k - 1];
     }
   }
 

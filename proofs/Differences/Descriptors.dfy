@@ -69,4 +69,32 @@ module DescriptorDifferences {
             resized.Kept? && resized.hold.fdWritable
   {
   }
+
+  // ---- A queue of qemu-seed ----
+
+  // The files of a queue, in its order: whether each has a second descriptor, the one that its
+  // reopen has opened and that its commit or abort is to put away.
+  type Descriptors = seq<bool>
+
+  // Preparing opens them one after the other, up to the entry that is refused.
+  function Prepared(files: nat, refusedAt: nat): Descriptors {
+    seq(files, i => i <= refusedAt)
+  }
+
+  // qemu-seed aborts the entries whose preparation ended well; the refused one had its descriptor
+  // already.
+  function AbortedInSeed(open: Descriptors, refusedAt: nat): Descriptors {
+    seq(|open|, i requires 0 <= i < |open| => open[i] && i >= refusedAt)
+  }
+
+  // DD-SEED-FD against I4 (BLK-FILE-030, BLK-REOPEN-020): a reopen that is refused leaves the new
+  // descriptor of the refused entry open.
+  lemma RefusedReopenLeavesADescriptor(files: nat, refusedAt: nat)
+    requires refusedAt < files
+    ensures var left := AbortedInSeed(Prepared(files, refusedAt), refusedAt);
+            exists i :: 0 <= i < |left| && left[i]
+  {
+    var left := AbortedInSeed(Prepared(files, refusedAt), refusedAt);
+    assert left[refusedAt];
+  }
 }
