@@ -146,6 +146,7 @@ let root () =
         mutants ()
         tables ()
         E2kCommand.command ()
+        ImageCommand.command ()
         command "about" "Say what this build is." [] (fun _ ->
             Console.WriteLine $"ashlar-conform ({Build.kind})"
             0)

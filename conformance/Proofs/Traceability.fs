@@ -16,7 +16,7 @@ type Requirement = { Id: string; Title: string; Place: string; Line: int; Status
 [<RequireQualifiedAccess>]
 module Traceability =
     /// The form of an id, such as the one of the twelfth requirement on permissions.
-    let id = Regex(@"\b(?:BLK|E2K)-[A-Z][A-Z0-9]*-[0-9]{3}\b", RegexOptions.Compiled)
+    let id = Regex(@"\b(?:BLK|E2K|FMT)-[A-Z][A-Z0-9]*-[0-9]{3}\b", RegexOptions.Compiled)
 
     /// Where an id may be cited, and what a citation there says about the requirement.
     let rooms = [

@@ -23,6 +23,7 @@ let clean = [
     CorpusTests.onEngine
     DerivationTests.tests
     testSequenced (testList "qcow2" Qcow2.Tests.all)
+    testSequenced (testList "formats" Formats.Tests.all)
     testList "io" [ Io.HostFilesTests.tests; Io.LockTests.tests; Io.EngineTests.tests ]
     testList "data path" [
         Data.DriverTests.tests

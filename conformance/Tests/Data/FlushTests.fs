@@ -53,8 +53,8 @@ let private isClean (host: MemoryHostFiles) =
     let inode = there (host.Find "i")
     let bytes = Array.zeroCreate<byte>(int inode.LengthBytes)
     inode.ReadAsOutsider(0L, Span bytes)
-    let verdict = Checker.check bytes
-    verdict.Errors = [] && verdict.Leaks = []
+    let report = Soundness.check bytes
+    report.Corruptions.IsEmpty && report.Leaks.IsEmpty
 
 let private addImageNode (stack: Stack) fileOptions =
     stack.Add(node "file" "f" ([ "filename", text "i" ] @ fileOptions))

@@ -1,5 +1,5 @@
 /// Damaged and hostile images: whatever the bytes say, the answer is the engine's own refusal or
-/// bytes, without an exception, in bounded time and memory.
+/// bytes, without an exception, in bounded time and memory (FMT-QCOW2-019, FMT-QCOW2-020).
 module internal Ashlar.Conformance.Tests.Qcow2.HostileTests
 
 open System

@@ -16,12 +16,11 @@ let private describe (options: Qcow2CreationOptions) =
     $"version {options.Version}, clusters of {options.ClusterBytes}, counts of "
     + $"{options.RefcountBits} bits, {options.SizeBytes} bytes"
 
-let private expectClean what (file: HostFile) =
-    let verdict = Checker.check (bytesOf file)
-
-    if verdict.Errors <> [] || verdict.Leaks <> [] then
-        let leaks = verdict.Leaks |> List.truncate 5 |> List.map (sprintf "%x")
-        failwith $"{what}: {List.truncate 5 verdict.Errors}, leaked clusters {leaks}"
+/// The reference finds nothing wrong and reads what must be there.
+let private judgedByReference (subject: Subject) =
+    let bytes = bytesOf subject.File
+    Soundness.expectClean "the file" bytes
+    Soundness.expectDisk bytes (subject.Backing |> Option.map _.Expected) subject.Expected
 
 let private inMemory (random: Random) =
     let subject backing =
@@ -37,7 +36,7 @@ let private inMemory (random: Random) =
                 step random top
 
             finish top
-            expectClean "the file" top.File
+            judgedByReference top
         with error ->
             failwith $"{describe options}, depth {depth}: {error.Message}"
 
@@ -124,7 +123,7 @@ let private sideBySide (random: Random) =
     |> Tasks.Task.WaitAll
 
     image.WriteBackAsync() |> wait |> orFail "write back"
-    expectClean "the file" file
+    Soundness.expectClean "the file" (bytesOf file)
 
 let tests =
     testList "requests" [

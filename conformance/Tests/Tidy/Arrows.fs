@@ -12,6 +12,7 @@ type private Room = { Path: string; Sees: string list }
 let private rooms = [
     { Path = "Reference.FSharp/Block/"; Sees = [] }
     { Path = "Reference.FSharp/E2k/"; Sees = [] }
+    { Path = "Reference.FSharp/Formats/"; Sees = [] }
     { Path = "Fast.CSharp/Block/"; Sees = [] }
     { Path = "Fast.CSharp/Nbd/"; Sees = [ "Fast.CSharp/Block/" ] }
     {
@@ -50,6 +51,7 @@ let private forbidden = [
     "Reference.FSharp/", @"\bAshlar\.(?!Reference\b)[A-Z]\w*"
     "Reference.FSharp/Block/", @"\bAshlar\.Reference\.(?!Block\b)[A-Z]\w*"
     "Reference.FSharp/E2k/", @"\bAshlar\.Reference\.(?!E2k\b)[A-Z]\w*"
+    "Reference.FSharp/Formats/", @"\bAshlar\.Reference\.(?!Formats\b)[A-Z]\w*"
     "Fast.CSharp/", @"\bAshlar\.(Reference|Conformance)\b"
     "Fast.CSharp/Block/", @"\bAshlar\.(Nbd|Qmp|E2k)\b"
     "Fast.CSharp/Nbd/", @"\bAshlar\.(Qmp|E2k)\b"

@@ -57,7 +57,10 @@ let private bans = [
         Name = "the oracle touches no environment"
         Rooms = [ oracle ]
         Pattern = @"\bSystem\.IO\b|\bSystem\.Net\b|\bSystem\.Diagnostics\b|\bConsole\.|\bprintfn?\b"
-        Allowed = []
+        Allowed = [
+            "Reference.FSharp/Formats/Qcow2/Codec.fs",
+            "the framework's codecs are streams, here over bytes in memory"
+        ]
     }
     {
         Name = "the oracle throws nothing"

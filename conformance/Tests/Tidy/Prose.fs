@@ -14,7 +14,7 @@ type private Section = { Id: string; Place: string; Line: int; Lines: string lis
 let private heading = Regex(@"^#{1,6}\s", RegexOptions.Compiled)
 
 let private requirement =
-    Regex(@"^#{1,6}\s+((?:BLK|E2K)-[A-Z]+-[0-9]{3})\b", RegexOptions.Compiled)
+    Regex(@"^#{1,6}\s+((?:BLK|E2K|FMT)-[A-Z][A-Z0-9]*-[0-9]{3})\b", RegexOptions.Compiled)
 
 let private pages = lazy (select [ "spec/" ] [ ".md" ])
 
