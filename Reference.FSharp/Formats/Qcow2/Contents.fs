@@ -207,8 +207,8 @@ module Contents =
         let till = offset + uint64 count
 
         seq {
-            for index in offset / cluster .. Bytes.unitsFor cluster till - 1UL do
-                let guest = index * cluster
+            for index in offset / cluster + 1UL .. Bytes.unitsFor cluster till do
+                let guest = (index - 1UL) * cluster
 
                 clusterAt image view guest
                 |> Result.bind (fun found ->
@@ -220,4 +220,7 @@ module Contents =
         |> Fault.all
         |> Result.map (fun parts ->
             let skipped = int (offset % cluster)
-            (Array.concat parts)[skipped .. skipped + count - 1])
+
+            Array.concat parts
+            |> Array.skip (if count = 0 then 0 else skipped)
+            |> Array.truncate count)

@@ -63,8 +63,9 @@ let private clustersOf (image: Image) =
     let size = (Image.active image).SizeBytes
 
     seq {
-        for index in 0UL .. Bytes.unitsFor cluster size - 1UL do
-            index * cluster, int (min cluster (size - index * cluster))
+        for number in 1UL .. Bytes.unitsFor cluster size do
+            let guest = (number - 1UL) * cluster
+            guest, int (min cluster (size - guest))
     }
 
 let private readsTheSame (random: Random) =
