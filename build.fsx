@@ -379,7 +379,7 @@ let bench arguments =
 let private publishAshlar () =
     let project = "Fast.CSharp/Tools/Ashlar.Tools.csproj"
     let plain = [ "publish"; project; "-c"; "Release"; "-o"; "out/bin"; "-v"; "quiet"; "--nologo" ]
-    let link = Path.Combine(root, "out/bin/qemu-storage-daemon")
+    let names = [ "qemu-img"; "qemu-storage-daemon" ]
 
     let native = [
         "-r"
@@ -406,8 +406,11 @@ let private publishAshlar () =
     if not isNative then
         must dotnet plain
 
-    if not (File.Exists link) then
-        File.CreateSymbolicLink(link, "ashlar") |> ignore
+    for name in names do
+        let link = Path.Combine(root, "out/bin", name)
+
+        if not (File.Exists link) then
+            File.CreateSymbolicLink(link, "ashlar") |> ignore
 
 let publish _ =
     bootstrap ()
@@ -416,7 +419,7 @@ let publish _ =
     must dotnet [ "publish"; project; "-c"; "Release"; "-o"; "out/bin"; "-v"; "quiet"; "--nologo" ]
     publishAshlar ()
     printfn "out/bin/ashlar-conform"
-    printfn "out/bin/ashlar (also as out/bin/qemu-storage-daemon)"
+    printfn "out/bin/ashlar (also as qemu-img and qemu-storage-daemon)"
     0
 
 let format _ =

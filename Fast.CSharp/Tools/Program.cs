@@ -4,6 +4,7 @@
 using System;
 using System.IO;
 using System.Text;
+using Ashlar.Tools.Img;
 using Ashlar.Tools.Storaged;
 
 namespace Ashlar.Tools;
@@ -11,6 +12,7 @@ namespace Ashlar.Tools;
 internal static class Program
 {
     private const string StorageDaemonName = "qemu-storage-daemon";
+    private const string ImageToolName = "qemu-img";
 
     private static int Main(string[] arguments)
     {
@@ -19,6 +21,14 @@ internal static class Program
         if (name == StorageDaemonName)
         {
             return StorageDaemon.Run(name, arguments, commandLine);
+        }
+        if (name == ImageToolName)
+        {
+            return ImgTool.Run(name, arguments);
+        }
+        if (arguments is ["img", ..])
+        {
+            return ImgTool.Run("ashlar img", arguments[1..]);
         }
         if (arguments is ["storaged", ..])
         {
@@ -30,7 +40,8 @@ internal static class Program
             isHelp || arguments.Length == 0 ? "" : $"ashlar: there is no tool '{arguments[0]}'\n"
         );
         output.Write(
-            "ashlar storaged [options]    a storage daemon; `ashlar storaged --help` tells more\n"
+            "ashlar img COMMAND ...       images; see ashlar img --help\n"
+                + "ashlar storaged [options]    a storage daemon; see ashlar storaged --help\n"
         );
         return isHelp ? 0 : 1;
     }

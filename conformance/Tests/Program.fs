@@ -78,6 +78,7 @@ let clean = [
         Qmp.CommandTests.tests
         Qmp.SameAsQemuTests.tests
     ]
+    Img.ImgTests.tests
     testList "storaged" [
         Storaged.FlatOptionsTests.tests
         Storaged.KeyvalTests.tests

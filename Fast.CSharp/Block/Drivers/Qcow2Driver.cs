@@ -1,8 +1,6 @@
 // qcow2, control side: child, backing and header at open; the tables are in Formats/Qcow2. Spec:
 // spec/block/open.md (BLK-OPEN-011, BLK-OPEN-012, BLK-OPEN-021, BLK-OPEN-022), permissions.md
 // (BLK-PERM-021).
-using System.Threading.Tasks;
-
 namespace Ashlar.Block;
 
 /// <summary>The format driver <c>qcow2</c> (BLK-PERM-021, BLK-OPEN-011, BLK-OPEN-012).</summary>
@@ -74,10 +72,7 @@ public sealed partial class Qcow2Driver : BlockDriver
         {
             return null;
         }
-        ValueTask<BlockError?> writing = Image.WriteBackAsync();
-        return writing.IsCompletedSuccessfully
-            ? writing.Result
-            : writing.AsTask().GetAwaiter().GetResult();
+        return IoThread.Await(Image.WriteBackAsync);
     }
 
     internal override void Close()

@@ -1,7 +1,6 @@
 // The commands on nodes: blockdev-add, -del, -reopen, -snapshot, block_resize.
 // Spec: spec/block/open.md, graph.md, reopen.md, resize.md.
 using System;
-using System.Threading.Tasks;
 
 namespace Ashlar.Block;
 
@@ -150,10 +149,7 @@ public sealed partial class BlockGraph
             return error;
         }
         // BLK-SIZE-004
-        ValueTask<BlockError?> resizing = root.Root!.TruncateAsync(sizeBytes);
-        error = resizing.IsCompletedSuccessfully
-            ? resizing.Result
-            : resizing.AsTask().GetAwaiter().GetResult();
+        error = IoThread.Await(() => root.Root!.TruncateAsync(sizeBytes));
         if (!Planted.Is(Bug.ResizeRootLeaked))
         {
             DetachRoot(root);

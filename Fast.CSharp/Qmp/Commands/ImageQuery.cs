@@ -23,12 +23,15 @@ internal sealed class ImageQuery(bool isFlat)
         node.Backing?.Child ?? (node.Driver.Descriptor.IsFilter ? node.File?.Child : null);
 
     /// <summary>The node's image as ImageInfo, with those behind it.</summary>
-    public OptionValue Describe(BlockNode node)
+    public OptionValue Describe(BlockNode node) => Describe(node, NodeFilename.Of(node));
+
+    /// <summary>The same under a name that the caller knows it by.</summary>
+    public OptionValue Describe(BlockNode node, string fileName)
     {
         List<(string, OptionValue)> members =
         [
             ("virtual-size", OptionValue.Of(node.LengthBytes)),
-            ("filename", OptionValue.Of(NodeFilename.Of(node))),
+            ("filename", OptionValue.Of(fileName)),
             ("format", OptionValue.Of(node.DriverName)),
         ];
         if (Allocated(node) is long allocated)
@@ -120,11 +123,14 @@ internal sealed class ImageQuery(bool isFlat)
         [
             ("compat", OptionValue.Of(image.Version == 2 ? "0.10" : "1.1")),
             ("compression-type", OptionValue.Of(image.IsZstandard ? "zstd" : "zlib")),
-            ("refcount-bits", OptionValue.Of((long)image.RefcountBits)),
         ];
         if (image.Version > 2)
         {
             data.Add(("lazy-refcounts", OptionValue.Of(image.HasLazyRefcounts)));
+        }
+        data.Add(("refcount-bits", OptionValue.Of((long)image.RefcountBits)));
+        if (image.Version > 2)
+        {
             data.Add(("corrupt", OptionValue.Of(image.IsCorrupt)));
             // An image that has any is refused (BLK-OPEN-011).
             data.Add(("extended-l2", OptionValue.False));

@@ -161,10 +161,10 @@ let private place (memory: Memory) (file: byte[]) (segment: Segment) =
         | ValueSome other -> memory.Protect number (union other segment.Allowed)
         | ValueNone -> memory.Map number segment.Allowed
 
-    for index in 0UL .. segment.InFile - 1UL do
-        if index < segment.InFile then
-            let byte = file[int (segment.Offset + index)]
-            memory.Write (segment.Address + index) 1 (uint64 byte)
+    // A segment may have nothing in the file.
+    for index in 0L .. int64 segment.InFile - 1L do
+        let byte = file[int segment.Offset + int index]
+        memory.Write (segment.Address + uint64 index) 1 (uint64 byte)
 
 /// E2K-ELF-005: strings at the top, below them the vectors of argc, argv, environment and the
 /// auxiliary values, the lowest aligned to 16.

@@ -56,7 +56,7 @@ let private hiddenUnsafe source =
     else
         source
         |> perLine (fun line ->
-            if Regex.IsMatch(withoutComment line, @"\bunsafe\b") then
+            if Regex.IsMatch(withoutComment line, "(?<![\"\\w])unsafe\\b") then
                 Some "unsafe code outside a file that ends in .Unsafe.cs"
             else
                 None)

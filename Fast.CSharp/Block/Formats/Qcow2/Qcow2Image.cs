@@ -78,10 +78,7 @@ internal sealed partial class Qcow2Image : IDisposable
 
     internal static BlockError? Open(ImageStorage storage, out Qcow2Image? image)
     {
-        ValueTask<Qcow2HeaderResult> reading = Qcow2HeaderReader.ReadAsync(storage);
-        Qcow2HeaderResult result = reading.IsCompletedSuccessfully
-            ? reading.Result
-            : reading.AsTask().GetAwaiter().GetResult();
+        Qcow2HeaderResult result = IoThread.Await(() => Qcow2HeaderReader.ReadAsync(storage));
         image = result.Error is null
             ? new Qcow2Image(storage, result.Header!, result.Strings!)
             : null;

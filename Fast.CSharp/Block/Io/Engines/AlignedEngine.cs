@@ -36,11 +36,16 @@ internal sealed class AlignedEngine(LinuxHostFile file, IoEngine inner) : IoEngi
         // The kernel zeroes parts of blocks by itself, but not before a write of the whole block.
         WriteRanges.Range range = await EnterAsync(offsetBytes, offsetBytes + lengthBytes, true)
             .ConfigureAwait(false);
-        HostErrno errno = await inner
-            .ChangeAsync(operation, offsetBytes, lengthBytes)
-            .ConfigureAwait(false);
-        _writes.Leave(range);
-        return errno;
+        try
+        {
+            return await inner
+                .ChangeAsync(operation, offsetBytes, lengthBytes)
+                .ConfigureAwait(false);
+        }
+        finally
+        {
+            _writes.Leave(range);
+        }
     }
 
     private bool Fits(long offsetBytes, ReadOnlyMemory<byte> buffer)
@@ -65,9 +70,14 @@ internal sealed class AlignedEngine(LinuxHostFile file, IoEngine inner) : IoEngi
     {
         WriteRanges.Range range = await EnterAsync(offset, offset + buffer.Length, false)
             .ConfigureAwait(false);
-        HostErrno errno = await inner.WriteAsync(offset, buffer).ConfigureAwait(false);
-        _writes.Leave(range);
-        return errno;
+        try
+        {
+            return await inner.WriteAsync(offset, buffer).ConfigureAwait(false);
+        }
+        finally
+        {
+            _writes.Leave(range);
+        }
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -97,6 +107,18 @@ internal sealed class AlignedEngine(LinuxHostFile file, IoEngine inner) : IoEngi
         bool mayGrow = hasEdges && Up(offset + buffer.Length) > file.Length;
         long end = mayGrow ? Down(long.MaxValue) : offset + buffer.Length;
         WriteRanges.Range range = await EnterAsync(offset, end, hasEdges).ConfigureAwait(false);
+        try
+        {
+            return await WriteWindowsAsync(offset, buffer).ConfigureAwait(false);
+        }
+        finally
+        {
+            _writes.Leave(range);
+        }
+    }
+
+    private async ValueTask<HostErrno> WriteWindowsAsync(long offset, Memory<byte> buffer)
+    {
         using AlignedBuffer window = Window(offset, buffer.Length);
         HostErrno errno = HostErrno.None;
         while (buffer.Length > 0 && errno == HostErrno.None)
@@ -110,7 +132,6 @@ internal sealed class AlignedEngine(LinuxHostFile file, IoEngine inner) : IoEngi
             offset += count;
             buffer = buffer[count..];
         }
-        _writes.Leave(range);
         return errno;
     }
 

@@ -117,6 +117,27 @@ public sealed partial class IoThread : IDisposable
         _thread.Join();
     }
 
+    /// <summary>
+    /// Starts a request and waits for it, for commands, which are one thread's from begin to end.
+    /// In a loop the answer would come to the thread that waits for it, so it is sent elsewhere.
+    /// </summary>
+    internal static T Await<T>(Func<ValueTask<T>> start)
+    {
+        IoThread? loop = _current;
+        _current = null;
+        try
+        {
+            ValueTask<T> request = start();
+            return request.IsCompletedSuccessfully
+                ? request.Result
+                : request.AsTask().GetAwaiter().GetResult();
+        }
+        finally
+        {
+            _current = loop;
+        }
+    }
+
     internal void Post(IoWork work)
     {
         _posted.Push(work);

@@ -1,0 +1,35 @@
+// The cache modes of -t and -T as the options of a node. Spec: spec/block/img.md (BLK-IMG-005).
+using Ashlar.Block;
+
+namespace Ashlar.Tools.Img;
+
+/// <summary>What a mode means: past the page cache, flushes left out, each write durable.</summary>
+internal readonly record struct CacheMode(bool IsDirect, bool IsUnsafe, bool IsWriteThrough)
+{
+    public static readonly CacheMode WriteBack = default;
+
+    public static readonly CacheMode Unsafe = new(false, true, false);
+
+    /// <summary>The mode of that name.</summary>
+    public static CacheMode Of(string name, string refusal) =>
+        name switch
+        {
+            "writeback" => WriteBack,
+            "writethrough" => new(false, false, true),
+            "none" or "off" => new(true, false, false),
+            "directsync" => new(true, false, true),
+            "unsafe" => Unsafe,
+            _ => throw new ImgException(refusal + name),
+        };
+
+    /// <summary>The flags of every write.</summary>
+    public BlockWriteFlags WriteFlags =>
+        IsWriteThrough ? BlockWriteFlags.ForceUnitAccess : BlockWriteFlags.None;
+
+    /// <summary>The node's option cache.</summary>
+    public OptionValue Option =>
+        OptionValue.Dictionary(
+            ("direct", OptionValue.Of(IsDirect)),
+            ("no-flush", OptionValue.Of(IsUnsafe))
+        );
+}

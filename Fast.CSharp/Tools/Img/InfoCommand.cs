@@ -1,0 +1,147 @@
+// `img info`: what an image is. Spec: spec/block/img.md (BLK-IMG-010).
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Text;
+using System.Threading.Tasks;
+using Ashlar.Block;
+using Ashlar.Qmp;
+
+namespace Ashlar.Tools.Img;
+
+internal static class InfoCommand
+{
+    public const string Usage =
+        "[-f FMT] [--output=human|json] [--backing-chain] [-t CACHE] [-U] FILENAME";
+
+    /// <summary>How deep a chain is followed: a longer one is a mistake or a trap.</summary>
+    private const int LongestChain = 4096;
+
+    private static readonly Switch[] Known =
+    [
+        new("f", true),
+        new("t", true),
+        new("U", Alias: "force-share"),
+        new("output", true),
+        new("backing-chain"),
+    ];
+
+    public static Task<int> RunAsync(string program, string[] arguments)
+    {
+        Switches given = Switches.Read(program, arguments, Known);
+        bool isJson = OutputForm.IsJson(given.Find("output"));
+        if (given.Operands.Count != 1)
+        {
+            throw ImgException.Misuse(program, "Expecting one image file name");
+        }
+        List<OptionValue> images = Collect(given);
+        if (!isJson)
+        {
+            Console.Out.Write(string.Join("\n", images.ConvertAll(ToText)));
+        }
+        else
+        {
+            bool isChain = given.Has("backing-chain");
+            OptionValue all = isChain ? OptionValue.List([.. images]) : images[0];
+            Console.Out.Write(OutputForm.Json(all));
+        }
+        return Task.FromResult(0);
+    }
+
+    private static List<OptionValue> Collect(Switches given)
+    {
+        List<OptionValue> images = [];
+        HashSet<FileIdentity> seen = [];
+        string? next = given.Operands[0];
+        string? format = given.Find("f");
+        while (next is not null)
+        {
+            ImageAccess access = new()
+            {
+                Format = format,
+                IsShared = given.Has("U"),
+                HasBacking = false,
+                Cache = CacheMode.Of(
+                    given.Find("t") ?? "writeback",
+                    "Invalid source cache option: "
+                ),
+            };
+            using OpenedImage image = OpenedImage.Open(next, access);
+            BlockNode file = image.Node.File!.Child;
+            bool isNew = file.Driver is not FileDriver host || seen.Add(host.Identity);
+            if (!isNew || images.Count == LongestChain)
+            {
+                throw new ImgException($"Backing file '{next}' creates an infinite loop.");
+            }
+            // Without its backing the node has another name than its file.
+            OptionValue described = new ImageQuery(isFlat: true).Describe(image.Node, next);
+            images.Add(described);
+            next = given.Has("backing-chain") ? Text(described, "full-backing-filename") : null;
+            format = Text(described, "backing-filename-format");
+        }
+        return images;
+    }
+
+    private static string? Text(OptionValue image, string key) => image.Find(key)?.AsString;
+
+    private static string ToText(OptionValue image)
+    {
+        StringBuilder text = new();
+        long length = image.Find("virtual-size")!.AsInteger;
+        Line("image", Text(image, "filename")!);
+        Line("file format", Text(image, "format")!);
+        Line("virtual size", $"{Sizes.ToText(length)} ({Number(length)} bytes)");
+        OptionValue? allocated = image.Find("actual-size");
+        Line("disk size", allocated is null ? "unavailable" : Sizes.ToText(allocated.AsInteger));
+        if (image.Find("cluster-size") is { } cluster)
+        {
+            Line("cluster_size", Number(cluster.AsInteger));
+        }
+        if (image.Find("dirty-flag") is { } dirty && dirty.AsBoolean)
+        {
+            Line("cleanly shut down", "no");
+        }
+        AddBacking(image, Line);
+        if (image.Find("format-specific") is { } specific)
+        {
+            text.Append("Format specific information:\n");
+            OptionValue data = specific.Find("data")!;
+            for (int index = 0; index < data.Count; index++)
+            {
+                Line($"    {data.KeyAt(index).Replace('-', ' ')}", Plain(data[index]));
+            }
+        }
+        return text.ToString();
+
+        void Line(string name, string value) => text.Append($"{name}: {value}\n");
+    }
+
+    private static void AddBacking(OptionValue image, Action<string, string> line)
+    {
+        if (Text(image, "backing-filename") is not string backing)
+        {
+            return;
+        }
+        string? full = Text(image, "full-backing-filename");
+        line(
+            "backing file",
+            full is null ? $"{backing} (cannot determine actual path)"
+                : full == backing ? backing
+                : $"{backing} (actual path: {full})"
+        );
+        if (Text(image, "backing-filename-format") is string format)
+        {
+            line("backing file format", format);
+        }
+    }
+
+    private static string Plain(OptionValue value) =>
+        value.Kind switch
+        {
+            OptionKind.Boolean => value.AsBoolean ? "true" : "false",
+            OptionKind.Integer => Number(value.AsInteger),
+            _ => value.AsString,
+        };
+
+    private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,172 @@
+// An image as a command uses it: a graph of its own, one user at its root.
+// Spec: spec/block/img.md (BLK-IMG-006).
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using Ashlar.Block;
+using Ashlar.Nbd;
+
+namespace Ashlar.Tools.Img;
+
+/// <summary>How an image is opened.</summary>
+internal sealed record ImageAccess
+{
+    /// <summary>The format's driver; null to look at the file.</summary>
+    public string? Format { get; init; }
+
+    public bool IsWritable { get; init; }
+
+    /// <summary>Whether the command changes the image's length.</summary>
+    public bool IsResizing { get; init; }
+
+    public CacheMode Cache { get; init; }
+
+    /// <summary>The value of aio; null for the driver's own choice.</summary>
+    public string? Aio { get; init; }
+
+    /// <summary>-U: others may do what they want meanwhile.</summary>
+    public bool IsShared { get; init; }
+
+    /// <summary>False to leave the backing file alone.</summary>
+    public bool HasBacking { get; init; } = true;
+}
+
+/// <summary>An open image.</summary>
+internal sealed class OpenedImage : IDisposable
+{
+    private const string NodeName = "image";
+    private const string UserName = "tool";
+    private const uint Qcow2Magic = 0x514649fb;
+
+    private OpenedImage(string fileName, BlockGraph graph, BlockBackend user)
+    {
+        FileName = fileName;
+        Graph = graph;
+        User = user;
+    }
+
+    public string FileName { get; }
+
+    public BlockGraph Graph { get; }
+
+    /// <summary>Who reads and writes.</summary>
+    public BlockBackend User { get; }
+
+    public BlockNode Node => User.Root!.Child;
+
+    /// <summary>Opens an image by its file's name.</summary>
+    /// <param name="fileName">The file.</param>
+    /// <param name="access">How it is opened.</param>
+    /// <param name="code">The exit code if it is not.</param>
+    /// <param name="prefix">What comes before the reason; null for QEMU's usual words.</param>
+    public static OpenedImage Open(
+        string fileName,
+        ImageAccess access,
+        int code = 1,
+        string? prefix = null
+    )
+    {
+        prefix ??= $"Could not open '{fileName}': ";
+        BlockGraph graph = new(
+            new BlockGraphOptions
+            {
+                HostFiles = LinuxHostFiles.Instance,
+                RemoteExports = new NbdConnector(),
+            }
+        );
+        try
+        {
+            string format = access.Format ?? Probe(fileName, prefix, code);
+            if (format is not ("raw" or "qcow2"))
+            {
+                throw new ImgException($"{prefix}Unknown driver '{format}'", code: code);
+            }
+            ImgException.ThrowIf(
+                graph.TryBlockdevAdd(Options(fileName, format, access)),
+                prefix,
+                code
+            );
+            ImgException.ThrowIf(
+                graph.TryBackendAttach(
+                    UserName,
+                    NodeName,
+                    Wanted(access),
+                    access.IsShared ? BlockPermissions.All : Shared(access),
+                    out BlockBackend? user
+                ),
+                prefix,
+                code
+            );
+            return new OpenedImage(fileName, graph, user!);
+        }
+        catch
+        {
+            graph.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Graph.Dispose();
+
+    private static BlockPermissions Wanted(ImageAccess access) =>
+        BlockPermissions.ConsistentRead
+        | (access.IsWritable ? BlockPermissions.Write : BlockPermissions.None)
+        | (access.IsResizing ? BlockPermissions.Resize : BlockPermissions.None);
+
+    private static BlockPermissions Shared(ImageAccess access) =>
+        access.IsWritable
+            ? BlockPermissions.ConsistentRead | BlockPermissions.WriteUnchanged
+            : BlockPermissions.ConsistentRead
+                | BlockPermissions.WriteUnchanged
+                | BlockPermissions.Resize;
+
+    private static OptionValue Options(string fileName, string format, ImageAccess access)
+    {
+        List<(string, OptionValue)> file =
+        [
+            ("driver", OptionValue.Of("file")),
+            ("filename", OptionValue.Of(fileName)),
+        ];
+        if (access.Aio is string aio)
+        {
+            file.Add(("aio", OptionValue.Of(aio)));
+        }
+        List<(string, OptionValue)> node =
+        [
+            ("driver", OptionValue.Of(format)),
+            ("node-name", OptionValue.Of(NodeName)),
+            ("read-only", OptionValue.Of(!access.IsWritable)),
+            ("cache", access.Cache.Option),
+            ("discard", OptionValue.Of("unmap")),
+            ("file", OptionValue.Dictionary([.. file])),
+        ];
+        if (access.IsShared)
+        {
+            node.Add(("force-share", OptionValue.True));
+        }
+        if (format == "qcow2" && !access.HasBacking)
+        {
+            node.Add(("backing", OptionValue.Null));
+        }
+        return OptionValue.Dictionary([.. node]);
+    }
+
+    /// <summary>What a file says of itself, believed as far as it is qcow2 (BLK-IMG-006).</summary>
+    public static string Probe(string fileName, string prefix, int code)
+    {
+        HostFileMode mode = new(Writable: false);
+        HostErrno errno = LinuxHostFiles.Instance.Open(fileName, mode, out HostFile? file);
+        if (errno != HostErrno.None)
+        {
+            string reason = $"{prefix}Could not open '{fileName}': {HostErrnoText.Of(errno)}";
+            throw new ImgException(reason, code: code);
+        }
+        using HostFile opened = file!;
+        Span<byte> start = stackalloc byte[sizeof(uint)];
+        bool isQcow2 =
+            opened.Read(0, start) == HostErrno.None
+            && BinaryPrimitives.ReadUInt32BigEndian(start) == Qcow2Magic;
+        return isQcow2 ? "qcow2" : "raw";
+    }
+}
