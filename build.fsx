@@ -207,7 +207,9 @@ let buildRelease () =
 
 /// The configuration whose engine carries switchable bugs: only the tests that hunt them need it.
 let buildPlanted () =
-    compile "conformance/Tests/Ashlar.Conformance.Tests.fsproj" "Planted" [ "--no-restore" ]
+    for room in [ "Tests"; "E2kTests" ] do
+        let project = $"conformance/{room}/Ashlar.Conformance.{room}.fsproj"
+        compile project "Planted" [ "--no-restore" ]
 
 let private plantedProgram = "conformance/Cli/bin/Planted/net10.0/ashlar-conform.dll"
 
@@ -256,15 +258,15 @@ let private readSummary (path: string) =
         | [| "skipped"; name |] -> { count with Skipped = count.Skipped @ [ name ] }
         | _ -> count)
 
-/// Runs the test executable of a configuration. One that dies without a summary, or that fails
+/// Runs a test executable of a configuration. One that dies without a summary, or that fails
 /// without naming a test, counts as one failure.
-let runTests (configuration: string) (arguments: string list) =
+let private runProgram (configuration: string) (arguments: string list) (room, name) =
     let summary = Path.GetTempFileName()
 
     try
         File.Delete summary
         Environment.SetEnvironmentVariable("ASHLAR_TEST_SUMMARY", summary)
-        let program = $"conformance/Tests/bin/{configuration}/net10.0/ashlar-tests.dll"
+        let program = $"conformance/{room}/bin/{configuration}/net10.0/{name}.dll"
 
         let plain =
             if Console.IsOutputRedirected then
@@ -282,6 +284,13 @@ let runTests (configuration: string) (arguments: string list) =
             count
     finally
         File.Delete summary
+
+/// The test executables and their rooms: house rules and everything but the e2k machine, and that.
+let private testPrograms = [ "Tests", "ashlar-tests"; "E2kTests", "ashlar-e2k-tests" ]
+
+/// Runs every test executable of a configuration.
+let runTests (configuration: string) (arguments: string list) =
+    testPrograms |> List.map (runProgram configuration arguments) |> List.reduce add
 
 /// Each formatter in check mode, counted as a test.
 let checkFormat () =

@@ -1,22 +1,12 @@
-/// The one test executable: each room's list is named here, once.
+/// The test executable of all but the e2k machine: each room's list is named here, once.
 module Ashlar.Conformance.Tests.Program
 
-open System
-open System.IO
 open Expecto
-open Expecto.Impl
 
 /// The tests of a Release build: everything except the hunt for planted bugs.
 let clean = [
     PackagesTests.tests
     Tidy.Tests.all
-    testList "e2k" [
-        E2k.EncodingTests.tests
-        E2k.OperationTests.tests
-        E2k.SoftFloatTests.tests
-        E2k.AssemblyTests.tests
-        E2k.MachineTests.tests
-    ]
     TracesTests.tests
     ScratchTests.tests
     CorpusTests.tests
@@ -105,30 +95,5 @@ let all =
          else
              clean)
 
-/// Writes the counts where build.fsx asks for them, to be summed over both configurations.
-let private writeSummary (summary: TestRunSummary) =
-    match Environment.GetEnvironmentVariable "ASHLAR_TEST_SUMMARY" with
-    | null
-    | "" -> ()
-    | path ->
-        let nameOf (test: FlatTest) = String.concat "." test.name
-
-        let skipped =
-            summary.results
-            |> List.choose (fun (test, result) ->
-                match result.result with
-                | Ignored reason -> Some $"skipped {nameOf test}: {reason}"
-                | _ -> None)
-
-        let count (tests: _ list) = tests.Length
-
-        File.WriteAllLines(
-            path,
-            $"passed {count summary.passed}"
-            :: $"failed {count summary.failed + count summary.errored}"
-            :: skipped
-        )
-
 [<EntryPoint>]
-let main arguments =
-    runTestsWithCLIArgs [ Append_Summary_Handler(SummaryHandler writeSummary) ] arguments all
+let main arguments = TestSummary.run arguments all

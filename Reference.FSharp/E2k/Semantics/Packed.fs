@@ -266,7 +266,7 @@ let ofThree (code: int) (a: uint64) (b: uint64) (c: uint64) =
 /// E2K-PACK-026: a half put in a place of four, or taken from one; other places do not exist.
 let insertHalf (a: Bits) (b: Bits) (place: int) =
     if place > 3 then
-        a
+        Bits.low a.Low
     else
         let lanes = Array.init 4 (fun index -> Bits.lane 16 index a)
         lanes[place] <- b.Low

@@ -1,5 +1,5 @@
 /// Vectors of operations: operand patterns and what must come out, checked against the reference.
-/// The form of a row is that of conformance/Tests/E2k/operations.tsv. Requirements: E2K-SEM-001.
+/// The form of a row is that of conformance/E2kTests/operations.tsv. Requirements: E2K-SEM-001.
 module Ashlar.Conformance.E2k.OperationVectors
 
 open System

@@ -1,5 +1,5 @@
 /// Vectors of encodings: words, their text and a source, checked against the reference both ways.
-/// The form of a row is that of conformance/Tests/E2k/encoding.tsv. Requirements: E2K-TXT-001.
+/// The form of a row is that of conformance/E2kTests/encoding.tsv. Requirements: E2K-TXT-001.
 module Ashlar.Conformance.E2k.EncodingVectors
 
 open System
