@@ -116,27 +116,36 @@ let private keep width (bits: Bits) =
 let private show (bits: Bits) (control: FloatControl) =
     $"{bits.High:x16}:{bits.Low:x16} pfpfr={control.Pfpfr:x} fpsr={control.Fpsr:x}"
 
-let private meaningOf =
-    let known = Collections.Generic.Dictionary<string, Meaning option>()
+/// What makes an outcome of the sources of an operation.
+type Applying = FloatControl -> Sources -> Outcome
+
+/// The function that a cell of the table names, each found once.
+let private remembered (find: string -> Applying option) =
+    let known = Collections.Generic.Dictionary<string, Applying option>()
 
     fun (mnemonic: string) ->
         match known.TryGetValue mnemonic with
-        | true, meaning -> meaning
+        | true, applying -> applying
         | _ ->
-            let meaning =
+            let applying =
                 Table.specification.ByName
                 |> Map.tryFind mnemonic
-                |> Option.bind (fun entry -> Semantics.parse entry.Semantics)
+                |> Option.bind (fun entry -> find entry.Semantics)
 
-            known[mnemonic] <- meaning
-            meaning
+            known[mnemonic] <- applying
+            applying
 
-/// What the reference makes of a row.
-let check (row: Row) : Verdict =
-    match meaningOf row.Mnemonic with
+let private byReference =
+    remembered (fun cell -> Semantics.parse cell |> Option.map Meaning.apply)
+
+let private byEngine =
+    remembered (fun cell -> EngineOperations.find cell |> Option.map EngineOperations.apply)
+
+let private judge (applying: string -> Applying option) (row: Row) : Verdict =
+    match applying row.Mnemonic with
     | None -> NotImplemented
-    | Some meaning ->
-        match Meaning.apply meaning row.Before row.Sources, row.Result with
+    | Some apply ->
+        match apply row.Before row.Sources, row.Result with
         | DivisionTrap, None -> Right
         | DivisionTrap, Some _ -> Wrong "a trap"
         | Result(bits, control), None -> Wrong(show bits control)
@@ -145,3 +154,9 @@ let check (row: Row) : Verdict =
                 Right
             else
                 Wrong(show bits control)
+
+/// What the reference makes of a row.
+let check (row: Row) : Verdict = judge byReference row
+
+/// What the engine makes of a row.
+let checkEngine (row: Row) : Verdict = judge byEngine row

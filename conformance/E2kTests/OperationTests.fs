@@ -155,6 +155,16 @@ let tests =
             Expect.isEmpty failures "E2K-SEM-001"
         }
 
+        test "the engine decides every row as the reference" {
+            let failures =
+                rows.Value
+                |> List.filter (fun row ->
+                    OperationVectors.checkEngine row <> OperationVectors.check row)
+                |> List.choose (fun row -> say row (OperationVectors.checkEngine row))
+
+            Expect.isEmpty failures "E2K-SEM-001"
+        }
+
         test "disputed rows are decided one way or the other" {
             let failures =
                 rows.Value

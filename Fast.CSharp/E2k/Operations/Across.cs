@@ -26,10 +26,14 @@ internal static class Across
     internal static V PairWords<F>(V a, V b)
         where F : ILanes
     {
-        Vector128<uint> even = Vector128.Narrow(a, b);
-        Vector128<uint> odd = Vector128.Narrow(a >> 32, b >> 32);
-        return F.Apply(even.AsUInt64(), odd.AsUInt64());
+        return F.Apply(EvenWords(a, b), OddWords(a, b));
     }
+
+    /// <summary>The even words of both, the first source's low.</summary>
+    internal static V EvenWords(V a, V b) => Vector128.Narrow(a, b).AsUInt64();
+
+    /// <summary>The odd words of both, the first source's low.</summary>
+    internal static V OddWords(V a, V b) => Vector128.Narrow(a >> 32, b >> 32).AsUInt64();
 
     internal static ulong PairWordsNarrow<F>(ulong a, ulong b)
         where F : ILanes => PairWords<F>(Vector128.Create(a, b), V.Zero).ToScalar();

@@ -28,6 +28,8 @@ public static class Catalogue
         Meanings names = new();
         WholeNames.AddTo(names);
         PackedNames.AddTo(names);
+        FloatNames.AddTo(names);
+        ExtendedNames.AddTo(names);
         return names;
     }
 
@@ -67,23 +69,41 @@ public static class Catalogue
 
         if (g is not null && first is "merge.i32" or "merge.i64")
         {
-            return Meanings.Of(cell, Method<Choosing3>(typeof(Merged<>), g!));
+            return Meanings.Of(cell, Method<Choosing3>(typeof(Merged<>), "Apply", g));
         }
 
         return (Names.FindStage(first), g) switch
         {
-            ({ } f, { } then) when typeof(IScalar).IsAssignableFrom(f) => Meanings.Of(
+            ({ } f, { } then) when Is(typeof(IScalar), f, then) => Meanings.Of(
                 cell,
-                Method<Scalar3>(typeof(Two<,>), f, then)
+                Method<Scalar3>(typeof(Two<,>), "Apply", f, then)
             ),
+            ({ } f, { } then) when Is(typeof(IFloatStage), f, then) => IsWide(first)
+                ? Meanings.OfFloat(
+                    cell,
+                    MeaningKind.ByPfpfr,
+                    Method<FloatVector3>(typeof(TwoStages<,>), "Wide", f, then)
+                )
+                : Meanings.OfFloat(
+                    cell,
+                    MeaningKind.ByPfpfr,
+                    Method<FloatScalar3>(typeof(TwoStages<,>), "Narrow", f, then)
+                ),
             _ => null,
         };
     }
 
-    private static TDelegate Method<TDelegate>(Type generic, params Type[] stages)
+    private static bool Is(Type wanted, Type first, Type second) =>
+        wanted.IsAssignableFrom(first) && wanted.IsAssignableFrom(second);
+
+    private static bool IsWide(string name) =>
+        name.EndsWith("f32x4", StringComparison.Ordinal)
+        || name.EndsWith("f64x2", StringComparison.Ordinal);
+
+    private static TDelegate Method<TDelegate>(Type generic, string name, params Type[] stages)
         where TDelegate : Delegate =>
         generic
             .MakeGenericType(stages)
-            .GetMethod("Apply", BindingFlags.Static | BindingFlags.NonPublic)!
+            .GetMethod(name, BindingFlags.Static | BindingFlags.NonPublic)!
             .CreateDelegate<TDelegate>();
 }

@@ -4,16 +4,10 @@
 module Ashlar.Conformance.Tests.E2k.Engine.OperationTests
 
 open System
-open System.Reflection
-open System.Runtime.Intrinsics
 open Expecto
+open Ashlar.Conformance.E2k
 open Ashlar.Reference.E2k
 open Ashlar.Conformance.Tests.Generators
-
-type private Fast = Ashlar.E2k.Operations.Meaning
-type private FastBits = Ashlar.E2k.Operations.Bits
-type private FastControl = Ashlar.E2k.Operations.FloatControl
-type private FastSources = Ashlar.E2k.Operations.Sources
 
 /// The cells of the table that name a function; a star stands for some of 256.
 let private names =
@@ -26,75 +20,8 @@ let private names =
             @ [ cell.Replace("*", "96") ]
         else
             [ cell ])
-    // Floating point is not there yet.
-    |> Seq.filter (fun cell ->
-        not (cell.Contains ".f3" || cell.Contains ".f6" || cell.Contains ".f8"))
     |> Seq.choose (fun cell -> Semantics.parse cell |> Option.map (fun meaning -> cell, meaning))
     |> List.ofSeq
-
-let private bitsOf (bits: Bits) = FastBits(bits.Low, bits.High)
-
-let private sourcesOf (sources: Sources) =
-    FastSources(
-        First = bitsOf sources.First,
-        Second = bitsOf sources.Second,
-        Third = bitsOf sources.Third,
-        Byte = sources.Byte,
-        Tag = sources.Tag,
-        Chosen = sources.Chosen
-    )
-
-let private controlOf (control: FloatControl) =
-    FastControl(Pfpfr = control.Pfpfr, Fpcr = control.Fpcr, Fpsr = control.Fpsr)
-
-let private outcome isDone (bits: FastBits) (control: FastControl) =
-    if isDone then
-        Result(
-            Bits.both bits.Low bits.High,
-            { Pfpfr = control.Pfpfr; Fpcr = control.Fpcr; Fpsr = control.Fpsr }
-        )
-    else
-        DivisionTrap
-
-let private apply (meaning: Fast) (control: FloatControl) (sources: Sources) =
-    let mutable given = sourcesOf sources
-    let mutable control = controlOf control
-    let mutable bits = FastBits()
-    let isDone = meaning.Apply(&given, &control, &bits)
-    outcome isDone bits control
-
-/// The direct method, by what the types of its parameters mean.
-let private direct (meaning: Fast) (f: MethodInfo) (control: FloatControl) (sources: Sources) =
-    let patterns = [| sources.First; sources.Second; sources.Third |]
-
-    let arguments =
-        f.GetParameters()
-        |> Array.mapi (fun index parameter ->
-            match parameter.ParameterType with
-            | given when given = typeof<uint64> -> box patterns[index].Low
-            | given when given = typeof<Vector128<uint64>> ->
-                box (Vector128.Create(patterns[index].Low, patterns[index].High))
-            | given when given = typeof<int> ->
-                match Option.ofNullable meaning.Constant with
-                | Some constant -> box constant
-                | None -> box sources.Byte
-            | given when given = typeof<bool> -> box sources.Chosen
-            | given when given = typeof<FastControl>.MakeByRefType() -> box (controlOf control)
-            | _ -> box 0UL)
-
-    let result = f.Invoke(null, arguments)
-    let last = Array.tryLast arguments
-
-    let control =
-        match last with
-        | Some(:? FastControl as control) -> control
-        | _ -> controlOf control
-
-    match result, last with
-    | (:? bool as isDone), Some(:? uint64 as low) -> outcome isDone (FastBits(low, 0UL)) control
-    | (:? uint64 as low), _ -> outcome true (FastBits(low, 0UL)) control
-    | (:? Vector128<uint64> as vector), _ -> outcome true (FastBits.Of vector) control
-    | other, _ -> failtest $"{meaning.Name} gives {other}"
 
 let private show (outcome: Outcome) =
     match outcome with
@@ -132,9 +59,9 @@ let private expectSame test draws found =
     let failures =
         names
         |> List.choose (fun (name, wanted) ->
-            match Ashlar.E2k.Operations.Catalogue.Find name with
-            | null -> Some $"{name}: not there"
-            | meaning ->
+            match EngineOperations.find name with
+            | None -> Some $"{name}: not there"
+            | Some meaning ->
                 found meaning |> Option.bind (fun found -> difference draws name wanted found))
 
     if not failures.IsEmpty then
@@ -152,7 +79,9 @@ let tests =
     testList "engine" [
         let interpreted = "every operation gives what the reference gives"
 
-        test interpreted { expectSame interpreted draws (fun meaning -> Some(apply meaning)) }
+        test interpreted {
+            expectSame interpreted draws (fun meaning -> Some(EngineOperations.apply meaning))
+        }
 
         let translated = "every direct method gives what the reference gives"
 
@@ -160,6 +89,6 @@ let tests =
             expectSame translated directDraws (fun meaning ->
                 match meaning.Direct with
                 | null -> None
-                | f -> Some(direct meaning f))
+                | f -> Some(EngineOperations.applyDirect meaning f))
         }
     ]
