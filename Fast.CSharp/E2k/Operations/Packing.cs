@@ -8,7 +8,7 @@ using V = System.Runtime.Intrinsics.Vector128<ulong>;
 
 namespace Ashlar.E2k.Operations;
 
-/// <summary>A function of two sources that PFPFR governs; what it has no lanes for is zero.</summary>
+/// <summary>A function of two sources that PFPFR governs; outside its lanes it is zero.</summary>
 internal interface IFloatStage
 {
     static abstract V Apply(V a, V b, ref FloatControl control);
@@ -153,7 +153,7 @@ internal readonly struct Doubles<F, N> : IFloatStage
     }
 }
 
-/// <summary>E2K-FP-016: neighbours of two of 32 bits; the first source makes the low lane.</summary>
+/// <summary>E2K-FP-016: neighbours of 32 bits; the first source makes the low lane.</summary>
 internal readonly struct NeighboursOfTwo<F> : IFloatStage
     where F : IArithmetic
 {
