@@ -14,6 +14,7 @@ let clean = [
     DerivationTests.tests
     testSequenced (testList "qcow2" Qcow2.Tests.all)
     testSequenced (testList "formats" Formats.Tests.all)
+    testSequenced Simd.Tests.tests
     testList "io" [ Io.HostFilesTests.tests; Io.LockTests.tests; Io.EngineTests.tests ]
     testList "data path" [
         Data.DriverTests.tests

@@ -8,16 +8,8 @@ open Expecto
 /// Long enough for any machine; whoever waits for it has failed.
 let limit = TimeSpan.FromSeconds 30.
 
-/// Runs a program to its end: exit code, output, errors.
-let start (program: string) (arguments: string list) : int * string * string =
-    let info =
-        ProcessStartInfo(
-            program,
-            arguments,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true
-        )
-
+/// Waits for what is to be started: exit code, output, errors, both of which are redirected.
+let finish (program: string) (info: ProcessStartInfo) : int * string * string =
     use child =
         match Process.Start info with
         | null -> failtest $"{program} does not start"
@@ -31,6 +23,17 @@ let start (program: string) (arguments: string list) : int * string * string =
         failtest $"{program} did not come to an end"
 
     child.ExitCode, output.Result, errors.Result
+
+/// Runs a program to its end: exit code, output, errors.
+let start (program: string) (arguments: string list) : int * string * string =
+    finish
+        program
+        (ProcessStartInfo(
+            program,
+            arguments,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        ))
 
 /// The output of a program that must succeed.
 let run (program: string) (arguments: string list) : string =

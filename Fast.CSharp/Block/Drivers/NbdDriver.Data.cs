@@ -43,7 +43,7 @@ public sealed partial class NbdDriver
     {
         long rest = Math.Max(0, Remote!.LengthBytes - offsetBytes);
         int inside = (int)Math.Min(rest, buffer.Length);
-        if (buffer.Span[inside..].ContainsAnyExcept((byte)0))
+        if (!ZeroBytes.AreAll(buffer.Span[inside..]))
         {
             return new(new BlockError(BlockErrorKind.Io, "No space left on device"));
         }

@@ -76,7 +76,7 @@ public sealed class MemoryContent
         ReadOnlySpan<byte> part
     )
     {
-        if (part.ContainsAnyExcept((byte)0))
+        if (!ZeroBytes.AreAll(part))
         {
             byte[] chunk = new byte[ChunkBytes];
             part.CopyTo(chunk);
@@ -187,7 +187,7 @@ internal sealed class SparseChunks
                 continue;
             }
             chunks.Remove(slot.Chunk);
-            if (!slot.IsHole && slot.Bytes.AsSpan().ContainsAnyExcept((byte)0))
+            if (!slot.IsHole && !ZeroBytes.AreAll(slot.Bytes))
             {
                 chunks.Add(slot.Chunk, [.. slot.Bytes!]);
             }

@@ -104,7 +104,7 @@ internal static class CompareCommand
                 Memory<byte> b = second.Memory[..(int)step];
                 await left.ReadAsync(one, offset, a, Trouble).ConfigureAwait(false);
                 await right.ReadAsync(other, offset, b, Trouble).ConfigureAwait(false);
-                int common = a.Span.CommonPrefixLength(b.Span);
+                int common = EqualBytes.CommonLength(a.Span, b.Span);
                 if (common < step)
                 {
                     return offset + common;

@@ -121,7 +121,11 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
         int place = 0;
         while (place < bytes.Length)
         {
-            int length = ZeroRuns.Next(bytes.Span[place..], SparseBytes, out bool isZero);
+            bool isZero = false;
+            int length =
+                SparseBytes == 0
+                    ? bytes.Length
+                    : ZeroBytes.RunLength(bytes.Span[place..], SparseBytes, out isZero);
             if (isZero)
             {
                 await ZeroAsync(piece.Offset + place, length).ConfigureAwait(false);

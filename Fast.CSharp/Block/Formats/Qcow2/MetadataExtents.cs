@@ -108,7 +108,7 @@ internal sealed class MetadataExtents
         while (true)
         {
             // Most entries are zero; the search for one that is not is vectorized.
-            int skipped = entries.IndexOfAnyExcept((byte)0);
+            int skipped = ZeroBytes.First(entries);
             if (skipped < 0)
             {
                 return null;

@@ -246,7 +246,7 @@ internal sealed partial class Qcow2Image
         {
             Memory<byte> piece = buffer.AsMemory(0, (int)Math.Min(pieceBytes, length));
             error = await ReadHeldAsync(guest, piece).ConfigureAwait(false);
-            bool isZero = !piece.Span.ContainsAnyExcept((byte)0);
+            bool isZero = ZeroBytes.AreAll(piece.Span);
             if (error is null && !isZero)
             {
                 error = await _tables.WriteAsync(host, piece).ConfigureAwait(false);
