@@ -78,6 +78,8 @@ let private whole = [
     decides "E2K-INT-002" "andnd" "ff 0f" "00000000000000f0" "-"
     decides "E2K-INT-003" "shld" "1 41" "0000000000000002" "-"
     decides "E2K-INT-004" "getfd" "29 532" "00000000000a4000" "-"
+    decides "E2K-INT-004" "getfs" "42e4a4a9 ce59bf3b" "0c949528" "-"
+    decides "E2K-INT-004" "getfs" "aaaaaaaa 1008" "ffffffff" "-"
     decides "E2K-INT-007" "lzcnts" "- 0" "00000020" "-"
     decides "E2K-INT-007" "popcntd" "- ff00ff" "0000000000000010" "-"
     decides "E2K-INT-008" "umulhd" "ffffffffffffffff ffffffffffffffff" "fffffffffffffffe" "-"

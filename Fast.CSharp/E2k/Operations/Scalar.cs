@@ -124,15 +124,30 @@ internal static class Scalar
     internal readonly struct GetField<W> : IScalar
         where W : IWidth
     {
-        public static ulong Apply(ulong a, ulong b) => Field<W>(a, b);
+        public static ulong Apply(ulong a, ulong b)
+        {
+            // The byte that the sign is in, and its place there, which is that of the highest bit.
+            int highest = (int)b + (int)(b >> 6) - 1;
+            int place = (((int)(b >> 13) & (W.Bits / 8 - 1)) * 8) + (highest & 7);
+            ulong above = ulong.MaxValue << Modulo<W>(b >> 6);
+            ulong sign = ((a & W.Mask) >> place) & (b >> 12) & 1;
+            return (W.TurnRight(a & W.Mask, Modulo<W>(b)) & ~above) | ((0 - sign) & above & W.Mask);
+        }
     }
 
     /// <summary>E2K-INT-005.</summary>
     internal readonly struct GetFieldCleared<W> : IScalar
         where W : IWidth
     {
-        public static ulong Apply(ulong a, ulong b) =>
-            Field<W>(a, b) & (ulong.MaxValue << ((int)(b >> 13) & 7));
+        public static ulong Apply(ulong a, ulong b)
+        {
+            ulong turned = W.TurnRight(a & W.Mask, Modulo<W>(b));
+            ulong above = ulong.MaxValue << Modulo<W>(b >> 6);
+            // The highest bit kept, if there is one and bit 12 asks for it.
+            ulong sign = turned & ~above & ((~above >> 1) + 1) & (0 - ((b >> 12) & 1));
+            ulong field = (turned & ~above) | (sign == 0 ? 0 : above & W.Mask);
+            return field & (ulong.MaxValue << ((int)(b >> 13) & 7));
+        }
     }
 
     /// <summary>E2K-INT-007.</summary>
@@ -181,15 +196,4 @@ internal static class Scalar
 
     private static int Modulo<W>(ulong count)
         where W : IWidth => (int)count & (W.Bits - 1);
-
-    private static ulong Field<W>(ulong a, ulong b)
-        where W : IWidth
-    {
-        ulong turned = W.TurnRight(a & W.Mask, Modulo<W>(b));
-        int length = Modulo<W>(b >> 6);
-        ulong above = ulong.MaxValue << length;
-        // The highest bit kept, if there is one and bit 12 asks for it.
-        ulong sign = turned & ~above & ((~above >> 1) + 1) & (0 - ((b >> 12) & 1));
-        return (turned & ~above) | (sign == 0 ? 0 : above & W.Mask);
-    }
 }

@@ -47,25 +47,31 @@ let turnRight width (a: uint64) (count: uint64) = rotateRight width a (modulo wi
 let turnLeft width (a: uint64) (count: uint64) =
     rotateRight width a ((width - modulo width count) &&& (width - 1))
 
-/// E2K-INT-004: a field of a rotated number: its place in the low bits of the control, its length
-/// in bits 6 and up, bit 12 says that it has a sign.
-let private field width (a: uint64) (control: uint64) =
+/// E2K-INT-004: bits of a rotated number, and the sign above them if bit 12 asks for one: the
+/// control gives the place in its low bits and the length in bits 6 and up.
+let private field width (a: uint64) (control: uint64) (sign: uint64 -> int -> uint64) =
     let place = modulo width control
     let length = modulo width (control >>> 6)
     let turned = rotateRight width a place
     let bits = turned &&& Bits.mask length
-    let isNegative = length > 0 && (turned >>> (length - 1)) &&& 1UL = 1UL
 
-    if isNegative && (control >>> 12) &&& 1UL = 1UL then
+    if (control >>> 12) &&& sign turned (place + length - 1) &&& 1UL = 1UL then
         bits ||| (Bits.mask width &&& ~~~(Bits.mask length))
     else
         bits
 
-let getField width (a: uint64) (control: uint64) = field width a control
+/// E2K-INT-004: the control names the byte of the number that the sign is in; the place in it is
+/// that of the field's highest bit.
+let getField width (a: uint64) (control: uint64) =
+    let byte = int (control >>> 13) &&& (width / 8 - 1)
+    field width a control (fun _ highest -> a >>> (8 * byte + (highest &&& 7)))
 
-/// E2K-INT-005: as E2K-INT-004, then as many low bits are cleared as bits 15:13 say.
+/// E2K-INT-005: the sign is the field's highest bit; then as many low bits are cleared as bits
+/// 15:13 say.
 let getFieldCleared width (a: uint64) (control: uint64) =
-    field width a control &&& ~~~(Bits.mask (int (control >>> 13) &&& 7))
+    let length = modulo width (control >>> 6)
+    let highest turned _ = if length = 0 then 0UL else turned >>> (length - 1)
+    field width a control highest &&& ~~~(Bits.mask (int (control >>> 13) &&& 7))
 
 /// E2K-INT-006: the low bits of the third source in place of those of the rotated first.
 let insertField width (a: uint64) (control: uint64) (inserted: uint64) =
