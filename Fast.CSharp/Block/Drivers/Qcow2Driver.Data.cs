@@ -1,6 +1,7 @@
 // qcow2, data path: the image answers; what it does not own it reads through the backing edge.
 // Spec: spec/block/data.md (BLK-DATA-005, BLK-DATA-006, BLK-DATA-012), resize.md.
 using System;
+using System.Runtime.CompilerServices;
 using System.Threading.Tasks;
 
 namespace Ashlar.Block;
@@ -24,6 +25,7 @@ public sealed partial class Qcow2Driver
         Connected().ReadAsync(offsetBytes, buffer);
 
     /// <inheritdoc/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<BlockError?> WriteAsync(
         long offsetBytes,
         ReadOnlyMemory<byte> buffer,

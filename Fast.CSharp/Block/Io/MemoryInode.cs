@@ -1,6 +1,7 @@
 // One file of MemoryHostFiles: content, mode, who has it open and which lock bytes are held.
 using System;
 using System.Collections.Generic;
+using System.Threading;
 
 namespace Ashlar.Block;
 
@@ -122,6 +123,9 @@ public sealed class MemoryInode
 
     internal SparseChunks Content { get; } = new();
 
+    /// <summary>Held by each transfer; threads may have some at once, as of a host.</summary>
+    internal Lock Transfers { get; } = new();
+
     /// <summary>
     /// True when an open descriptor of ours (not another process) holds the lock byte.
     /// </summary>
@@ -203,7 +207,10 @@ internal sealed class MemoryHostFile : HostFile
 
     public override HostErrno Read(long offsetBytes, Span<byte> buffer)
     {
-        _inode.Content.Read(offsetBytes, buffer);
+        lock (_inode.Transfers)
+        {
+            _inode.Content.Read(offsetBytes, buffer);
+        }
         return HostErrno.None;
     }
 
@@ -212,7 +219,10 @@ internal sealed class MemoryHostFile : HostFile
         HostErrno errno = BeginChange(offsetBytes, buffer.Length);
         if (errno == HostErrno.None && buffer.Length > 0)
         {
-            _inode.Content.Write(offsetBytes, buffer);
+            lock (_inode.Transfers)
+            {
+                _inode.Content.Write(offsetBytes, buffer);
+            }
         }
         return errno;
     }
@@ -223,10 +233,13 @@ internal sealed class MemoryHostFile : HostFile
         if (errno == HostErrno.None && lengthBytes > 0)
         {
             long end = offsetBytes + lengthBytes;
-            _inode.Content.Clear(offsetBytes, end);
-            if (end > _inode.LengthBytes)
+            lock (_inode.Transfers)
             {
-                _inode.Content.SetLength(end);
+                _inode.Content.Clear(offsetBytes, end);
+                if (end > _inode.LengthBytes)
+                {
+                    _inode.Content.SetLength(end);
+                }
             }
         }
         return errno;
@@ -244,7 +257,10 @@ internal sealed class MemoryHostFile : HostFile
             return HostErrno.Invalid;
         }
         _inode.MarkTouched();
-        _inode.Content.SetLength(lengthBytes);
+        lock (_inode.Transfers)
+        {
+            _inode.Content.SetLength(lengthBytes);
+        }
         return HostErrno.None;
     }
 

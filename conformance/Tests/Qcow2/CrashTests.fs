@@ -7,13 +7,8 @@ open System.Collections.Generic
 open Expecto
 open Ashlar.Block
 open Ashlar.Conformance.Tests.Qcow2.Images
+open Ashlar.Conformance.Tests.Qcow2.CrashLog
 open Ashlar.Conformance.Tests.Qcow2.Scenario
-
-[<RequireQualifiedAccess>]
-type private Change =
-    | Write of offset: int64 * bytes: byte[]
-    | Zero of offset: int64 * length: int64
-    | Flush
 
 /// A file that keeps a log of what reaches it.
 type private RecordingFile(inner: HostFile) =
@@ -33,7 +28,7 @@ type private RecordingFile(inner: HostFile) =
         inner.WriteZeroes(offset, length)
 
     override this.Flush() =
-        this.Log.Add Change.Flush
+        this.Log.Add(Change.Flush this.Log.Count)
         inner.Flush()
 
     override _.Truncate length = inner.Truncate length
@@ -41,28 +36,6 @@ type private RecordingFile(inner: HostFile) =
     override _.Unlock offset = inner.Unlock offset
     override _.IsLockedByOthers offset = inner.IsLockedByOthers offset
     override _.Dispose() = inner.Dispose()
-
-/// The file after a crash: everything before the last flush, of the rest what the dice keep.
-let private crash (random: Random) (start: MemoryContent) (log: List<Change>) length =
-    let flushed =
-        if length = 0 then
-            -1
-        else
-            log.FindLastIndex(length - 1, fun change -> change.IsFlush)
-
-    let host = MemoryHostFiles()
-    host.Create("image", start) |> ignore
-    let file = openFile host "image"
-    let keep = random.Next 3
-
-    for index in 0 .. length - 1 do
-        if index <= flushed || keep = 0 || random.Next 2 = 0 then
-            match log[index] with
-            | Change.Write(offset, bytes) -> file.Write(offset, ReadOnlySpan bytes) |> ignore
-            | Change.Zero(offset, count) -> file.WriteZeroes(offset, count) |> ignore
-            | Change.Flush -> ()
-
-    file
 
 /// What must survive: the content at the last flush, where nothing was asked for since.
 type private Durable = { LogLength: int; Content: byte[] }

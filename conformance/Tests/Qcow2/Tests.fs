@@ -6,5 +6,6 @@ let all = [
     ForeignTests.tests
     GrowthTests.tests
     CrashTests.tests
+    ConcurrencyTests.tests
     HostileTests.tests
 ]

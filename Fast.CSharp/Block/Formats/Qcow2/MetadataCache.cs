@@ -1,6 +1,6 @@
 // The bounded cache of table pages. It knows pages and their order of use; when dirty pages may be
 // written is the write-back's business. A page is safe to use until 16 later accesses, and only
-// within one request: requests on an image come one at a time.
+// while the lock of the tables is held: who has that lock is alone here.
 using System;
 using System.Buffers;
 using System.Collections.Generic;
@@ -10,7 +10,7 @@ namespace Ashlar.Block;
 
 internal sealed class MetadataCache
 {
-    private readonly ImageStorage _storage;
+    private readonly Qcow2Tables _tables;
     private readonly Func<ValueTask<BlockError?>> _writeBack;
     private readonly int _pageBytes;
     private readonly int _maxPages;
@@ -27,19 +27,16 @@ internal sealed class MetadataCache
     private long _accessCount;
 
     internal MetadataCache(
-        ImageStorage storage,
+        Qcow2Tables tables,
         int pageBytes,
         Func<ValueTask<BlockError?>> writeBack
     )
     {
-        _storage = storage;
+        _tables = tables;
         _pageBytes = pageBytes;
         _maxPages = Qcow2Limits.CacheBytes / pageBytes;
         _writeBack = writeBack;
     }
-
-    /// <summary>True when something was written to the file since its last flush.</summary>
-    internal bool IsUnsynced { get; set; }
 
     internal bool HasDirty(MetadataKind kind) => _dirty[(int)kind].Count > 0;
 
@@ -155,8 +152,8 @@ internal sealed class MetadataCache
         }
         else
         {
-            error = await _storage
-                .ReadAsync(pageOffset, bytes.AsMemory(0, _pageBytes))
+            error = await _tables
+                .Storage.ReadAsync(pageOffset, bytes.AsMemory(0, _pageBytes))
                 .ConfigureAwait(false);
         }
         if (error is not null)
@@ -227,11 +224,8 @@ internal sealed class MetadataCache
         return null;
     }
 
-    private ValueTask<BlockError?> WriteAsync(MetadataPage page)
-    {
-        IsUnsynced = true;
-        return _storage.WriteAsync(page.OffsetBytes, page.Bytes.AsMemory(0, _pageBytes));
-    }
+    private ValueTask<BlockError?> WriteAsync(MetadataPage page) =>
+        _tables.WriteAsync(page.OffsetBytes, page.Bytes.AsMemory(0, _pageBytes));
 
     private void Touch(MetadataPage page)
     {

@@ -172,9 +172,10 @@ internal sealed class Qcow2Allocator
             BlockError? error = await GiveBackAsync(run).ConfigureAwait(false);
             return new(0, 0, error ?? HostErrors.OfRequest(HostErrno.FileTooBig, -1));
         }
+        bool isFresh = run.FirstCluster << _geometry.ClusterBits >= _tables.FileEndBytes;
         _tables.ExtendTo(end);
         _firstFree = run.FirstCluster + run.Count;
-        return run;
+        return run with { IsFresh = isFresh };
     }
 
     // Sees to it that every cluster of a run behind the file's end has a refcount block. When

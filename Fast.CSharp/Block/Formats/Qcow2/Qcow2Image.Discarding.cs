@@ -10,14 +10,15 @@ internal sealed partial class Qcow2Image
     /// </summary>
     public async ValueTask<BlockError?> DiscardAsync(long offset, long length)
     {
-        await _gate.WaitAsync().ConfigureAwait(false);
+        GuestRanges.Claim claim = EnterAlone(offset, offset + length, out ValueTask held);
+        await held.ConfigureAwait(false);
         try
         {
-            return Note(await DiscardHeldAsync(offset, length).ConfigureAwait(false));
+            return await HoldAsync(() => DiscardHeldAsync(offset, length)).ConfigureAwait(false);
         }
         finally
         {
-            _gate.Release();
+            _ranges.Leave(claim);
         }
     }
 

@@ -1,5 +1,6 @@
 // Reading guest bytes: from the file, from the backing, or zeroes (BLK-DATA-005).
 using System;
+using System.Runtime.CompilerServices;
 using System.Threading.Tasks;
 
 namespace Ashlar.Block;
@@ -7,23 +8,31 @@ namespace Ashlar.Block;
 internal sealed partial class Qcow2Image
 {
     /// <summary>Reads guest bytes; beyond the guest's end there are zeroes.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<BlockError?> ReadAsync(long offset, Memory<byte> buffer)
     {
-        await _gate.WaitAsync().ConfigureAwait(false);
+        GuestRanges.Claim claim = _ranges.Enter(
+            offset,
+            offset + buffer.Length,
+            isAlone: false,
+            out ValueTask held
+        );
+        await held.ConfigureAwait(false);
         try
         {
-            return Note(await ReadHeldAsync(offset, buffer).ConfigureAwait(false));
+            return await ReadClaimedAsync(offset, buffer).ConfigureAwait(false);
         }
         finally
         {
-            _gate.Release();
+            _ranges.Leave(claim);
         }
     }
 
     /// <summary>Where the first bytes of a guest range are, and how far that goes.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<MappingResult> FindAsync(long offset, long length)
     {
-        await _gate.WaitAsync().ConfigureAwait(false);
+        await _gate.EnterAsync().ConfigureAwait(false);
         try
         {
             MappingResult run = await _mapping.FindAsync(offset, length).ConfigureAwait(false);
@@ -32,7 +41,7 @@ internal sealed partial class Qcow2Image
         }
         finally
         {
-            _gate.Release();
+            _gate.Leave();
         }
     }
 
@@ -42,47 +51,33 @@ internal sealed partial class Qcow2Image
     /// </summary>
     public async ValueTask<BlockError?> OwnAsync(long offset, long length)
     {
-        await _gate.WaitAsync().ConfigureAwait(false);
+        GuestRanges.Claim claim = EnterAlone(offset, offset + length, out ValueTask held);
+        await held.ConfigureAwait(false);
         try
         {
-            return Note(await OwnHeldAsync(offset, length).ConfigureAwait(false));
+            return await OwnClaimedAsync(offset, length).ConfigureAwait(false);
         }
         finally
         {
-            _gate.Release();
+            _ranges.Leave(claim);
         }
     }
 
-    private async ValueTask<BlockError?> ReadHeldAsync(long offset, Memory<byte> buffer)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<BlockError?> ReadClaimedAsync(long offset, Memory<byte> buffer)
     {
         int inside = (int)Math.Clamp(GuestLengthBytes - offset, 0, buffer.Length);
         buffer.Span[inside..].Clear();
         buffer = buffer[..inside];
         while (buffer.Length > 0)
         {
-            MappingResult run = await _mapping
-                .FindAsync(offset, buffer.Length)
-                .ConfigureAwait(false);
+            MappingResult run = await FindAsync(offset, buffer.Length).ConfigureAwait(false);
             if (run.Error is not null)
             {
                 return run.Error;
             }
             Memory<byte> part = buffer[..(int)run.LengthBytes];
-            BlockError? error = null;
-            switch (run.Kind)
-            {
-                case ClusterKind.Data:
-                    error = await _tables
-                        .Storage.ReadAsync(run.HostOffset, part)
-                        .ConfigureAwait(false);
-                    break;
-                case ClusterKind.Zero:
-                    part.Span.Clear();
-                    break;
-                default:
-                    error = await ReadBackingAsync(offset, part).ConfigureAwait(false);
-                    break;
-            }
+            BlockError? error = await ReadRunAsync(run, offset, part).ConfigureAwait(false);
             if (error is not null)
             {
                 return error;
@@ -93,28 +88,38 @@ internal sealed partial class Qcow2Image
         return null;
     }
 
-    private async ValueTask<BlockError?> ReadBackingAsync(long offset, Memory<byte> buffer)
+    private ValueTask<BlockError?> ReadRunAsync(MappingResult run, long offset, Memory<byte> part)
+    {
+        switch (run.Kind)
+        {
+            case ClusterKind.Data:
+                return _tables.Storage.ReadAsync(run.HostOffset, part);
+            case ClusterKind.Zero:
+                part.Span.Clear();
+                return default;
+            default:
+                return ReadBackingAsync(offset, part);
+        }
+    }
+
+    private ValueTask<BlockError?> ReadBackingAsync(long offset, Memory<byte> buffer)
     {
         long backed = Backing is null ? 0 : Backing.LengthBytes - offset;
         int inside = (int)Math.Clamp(backed, 0, buffer.Length);
         buffer.Span[inside..].Clear();
-        return inside == 0
-            ? null
-            : await Backing!.ReadAsync(offset, buffer[..inside]).ConfigureAwait(false);
+        return inside == 0 ? default : Backing!.ReadAsync(offset, buffer[..inside]);
     }
 
     // A cluster that reads as zeroes anyway becomes a zero cluster where the version has them;
     // otherwise a write of nothing copies what the backing holds.
-    private async ValueTask<BlockError?> OwnHeldAsync(long offset, long length)
+    private async ValueTask<BlockError?> OwnClaimedAsync(long offset, long length)
     {
-        BlockError? error = await PrepareForWritingAsync().ConfigureAwait(false);
+        BlockError? error = await HoldAsync(PrepareForWritingAsync).ConfigureAwait(false);
         long end = Math.Min(offset + length, GuestLengthBytes);
         offset = _geometry.ClusterStart(offset);
         while (offset < end && error is null)
         {
-            MappingResult run = await _mapping
-                .FindAsync(offset, end - offset)
-                .ConfigureAwait(false);
+            MappingResult run = await FindAsync(offset, end - offset).ConfigureAwait(false);
             error = run.Error;
             long runEnd = Math.Min(_geometry.ClusterEnd(offset + run.LengthBytes), end);
             while (error is null && run.Kind == ClusterKind.Unallocated && offset < runEnd)
@@ -129,8 +134,8 @@ internal sealed partial class Qcow2Image
 
     private ValueTask<BlockError?> OwnClusterAsync(long offset) =>
         !IsBacked(offset) && _tables.Header.Version >= 3
-            ? _mapping.ZeroAsync(offset, 1, mayUnmap: false)
-            : WriteNewAsync(offset, new Payload(default, 0), 1);
+            ? HoldAsync(() => _mapping.ZeroAsync(offset, 1, mayUnmap: false))
+            : WriteNewAsync(offset);
 
     private bool IsBacked(long offset) => Backing is not null && offset < Backing.LengthBytes;
 }

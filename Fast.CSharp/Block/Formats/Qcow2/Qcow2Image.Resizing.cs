@@ -16,21 +16,27 @@ internal sealed partial class Qcow2Image
         {
             return Qcow2Header.Refused("The new size must be a multiple of 512");
         }
-        await _gate.WaitAsync().ConfigureAwait(false);
+        GuestRanges.Claim claim = _ranges.Enter(
+            0,
+            long.MaxValue,
+            isAlone: true,
+            out ValueTask held
+        );
+        await held.ConfigureAwait(false);
         try
         {
-            return Note(await TruncateHeldAsync(lengthBytes).ConfigureAwait(false));
+            return await TruncateClaimedAsync(lengthBytes).ConfigureAwait(false);
         }
         finally
         {
-            _gate.Release();
+            _ranges.Leave(claim);
         }
     }
 
-    private async ValueTask<BlockError?> TruncateHeldAsync(long length)
+    private async ValueTask<BlockError?> TruncateClaimedAsync(long length)
     {
         long old = GuestLengthBytes;
-        BlockError? error = await PrepareForWritingAsync().ConfigureAwait(false);
+        BlockError? error = await HoldAsync(PrepareForWritingAsync).ConfigureAwait(false);
         if (error is not null || length == old)
         {
             return error;
@@ -43,23 +49,27 @@ internal sealed partial class Qcow2Image
         // BLK-SIZE-006 for a smaller length.
         error =
             length > old
-                ? await GrowHeldAsync(old, length, l1Entries).ConfigureAwait(false)
-                : await _mapping
-                    .UnlinkAsync(_geometry.ClusterEnd(length), _tables.Header.L1EntryCount)
+                ? await GrowClaimedAsync(old, length, l1Entries).ConfigureAwait(false)
+                : await UnlinkAsync(_geometry.ClusterEnd(length), _tables.Header.L1EntryCount)
                     .ConfigureAwait(false);
-        // The new length comes last: until then nothing of the change can be seen.
-        return error
-            ?? await WriteBackHeldAsync().ConfigureAwait(false)
-            ?? await _tables.BarrierAsync().ConfigureAwait(false)
-            ?? await WriteSizeAsync(length).ConfigureAwait(false);
+        return error ?? await HoldAsync(() => FinishHeldAsync(length)).ConfigureAwait(false);
     }
 
-    private async ValueTask<BlockError?> GrowHeldAsync(long old, long length, long l1Entries)
+    // The new length comes last: until then nothing of the change can be seen.
+    private async ValueTask<BlockError?> FinishHeldAsync(long length) =>
+        await WriteBackHeldAsync().ConfigureAwait(false)
+        ?? await _tables.BarrierAsync().ConfigureAwait(false)
+        ?? await WriteSizeAsync(length).ConfigureAwait(false);
+
+    private ValueTask<BlockError?> UnlinkAsync(long start, long l1Entries) =>
+        HoldAsync(() => _mapping.UnlinkAsync(start, l1Entries));
+
+    private async ValueTask<BlockError?> GrowClaimedAsync(long old, long length, long l1Entries)
     {
         BlockError? error = null;
         if (l1Entries > _tables.Header.L1EntryCount)
         {
-            error = await GrowL1Async((int)l1Entries).ConfigureAwait(false);
+            error = await HoldAsync(() => GrowL1Async((int)l1Entries)).ConfigureAwait(false);
         }
         long partEnd = Math.Min(_geometry.ClusterEnd(old), length);
         if (error is null && partEnd > old && !Planted.Is(Bug.CutBytesComeBack))
@@ -69,7 +79,7 @@ internal sealed partial class Qcow2Image
         if (error is null && length > partEnd)
         {
             // Entries behind the old end are leftovers of another program.
-            error = await _mapping.UnlinkAsync(partEnd, l1Entries).ConfigureAwait(false);
+            error = await UnlinkAsync(partEnd, l1Entries).ConfigureAwait(false);
             long backed = Math.Min(length, Backing is null ? 0 : Backing.LengthBytes);
             if (error is null && backed > partEnd && !Planted.Is(Bug.BackingShowsBeyondOldEnd))
             {
@@ -82,14 +92,14 @@ internal sealed partial class Qcow2Image
     // The part of the last cluster behind the old end: what the file has there is not the guest's.
     private async ValueTask<BlockError?> ClearOldEndAsync(long old, long length)
     {
-        MappingResult run = await _mapping.FindAsync(old, length).ConfigureAwait(false);
+        MappingResult run = await FindAsync(old, length).ConfigureAwait(false);
         bool isUnseen =
             run.Kind == ClusterKind.Zero || (run.Kind == ClusterKind.Unallocated && !IsBacked(old));
         if (run.Error is not null || isUnseen)
         {
             return run.Error;
         }
-        return await WriteHeldAsync(old, new Payload(default, length)).ConfigureAwait(false);
+        return await WriteAloneAsync(old, new Payload(default, length)).ConfigureAwait(false);
     }
 
     // Whole clusters that a longer backing would show (BLK-SIZE-005).
@@ -98,14 +108,16 @@ internal sealed partial class Qcow2Image
         if (_tables.Header.Version < 3)
         {
             Payload zeroes = new(default, end - start);
-            return await WriteHeldAsync(start, zeroes).ConfigureAwait(false);
+            return await WriteAloneAsync(start, zeroes).ConfigureAwait(false);
         }
         BlockError? error = null;
         while (start < end && error is null)
         {
             long clusters = _geometry.ClustersFor(end - start);
             int count = (int)Math.Min(clusters, _mapping.ClustersInPage(start));
-            error = await _mapping.ZeroAsync(start, count, mayUnmap: false).ConfigureAwait(false);
+            long from = start;
+            error = await HoldAsync(() => _mapping.ZeroAsync(from, count, mayUnmap: false))
+                .ConfigureAwait(false);
             start += (long)count << _geometry.ClusterBits;
         }
         return error;

@@ -2,25 +2,61 @@
 // with what the request does not cover copied (BLK-DATA-005). Data is in the file before it is
 // linked.
 using System;
-using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Threading.Tasks;
 
 namespace Ashlar.Block;
 
 internal sealed partial class Qcow2Image
 {
+    private enum WriteWay : byte
+    {
+        /// <summary>Into clusters that are the image's alone.</summary>
+        InPlace,
+
+        /// <summary>The same, but of zero clusters: they become data.</summary>
+        Kept,
+
+        /// <summary>Into clusters just taken.</summary>
+        New,
+
+        /// <summary>Only who is alone with the guest clusters may go on.</summary>
+        NotYet,
+    }
+
     /// <summary>Writes guest bytes, which lie inside the guest's length.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<BlockError?> WriteAsync(long offset, ReadOnlyMemory<byte> buffer)
     {
-        await _gate.WaitAsync().ConfigureAwait(false);
+        Payload payload = new(buffer, buffer.Length);
+        long end = offset + buffer.Length;
+        GuestRanges.Claim claim = _ranges.Enter(offset, end, isAlone: false, out ValueTask held);
+        await held.ConfigureAwait(false);
+        WriteResult result;
         try
         {
-            Payload payload = new(buffer, buffer.Length);
-            return Note(await WriteHeldAsync(offset, payload).ConfigureAwait(false));
+            result = await WriteClaimedAsync(offset, payload, isAlone: false).ConfigureAwait(false);
         }
         finally
         {
-            _gate.Release();
+            _ranges.Leave(claim);
+        }
+        if (result.Error is not null || result.DoneBytes == buffer.Length)
+        {
+            return result.Error;
+        }
+        // The rest needs clusters, and whoever reads or writes beside it waits for them.
+        long rest = offset + result.DoneBytes;
+        claim = EnterAlone(rest, end, out held);
+        await held.ConfigureAwait(false);
+        try
+        {
+            return await WriteAloneAsync(rest, payload.Skip(result.DoneBytes))
+                .ConfigureAwait(false);
+        }
+        finally
+        {
+            _ranges.Leave(claim);
         }
     }
 
@@ -30,55 +66,113 @@ internal sealed partial class Qcow2Image
     /// </summary>
     public async ValueTask<BlockError?> WriteZeroesAsync(long offset, long length, bool mayUnmap)
     {
-        await _gate.WaitAsync().ConfigureAwait(false);
+        GuestRanges.Claim claim = EnterAlone(offset, offset + length, out ValueTask held);
+        await held.ConfigureAwait(false);
         try
         {
-            return Note(await ZeroHeldAsync(offset, length, mayUnmap).ConfigureAwait(false));
+            return await ZeroClaimedAsync(offset, length, mayUnmap).ConfigureAwait(false);
         }
         finally
         {
-            _gate.Release();
+            _ranges.Leave(claim);
         }
     }
 
-    private async ValueTask<BlockError?> WriteHeldAsync(long offset, Payload payload)
+    private async ValueTask<BlockError?> WriteAloneAsync(long offset, Payload payload)
+    {
+        WriteResult result = await WriteClaimedAsync(offset, payload, isAlone: true)
+            .ConfigureAwait(false);
+        return result.Error;
+    }
+
+    // Writes all of it, or up to what only a claim alone lets it write.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<WriteResult> WriteClaimedAsync(
+        long offset,
+        Payload payload,
+        bool isAlone
+    )
+    {
+        long done = 0;
+        while (payload.Length > 0)
+        {
+            WritePlan plan = await PlanAsync(offset, payload.Length, isAlone).ConfigureAwait(false);
+            if (plan.Error is not null || plan.Way == WriteWay.NotYet)
+            {
+                return new(done, plan.Error);
+            }
+            Payload part = payload.Take(plan.LengthBytes);
+            // Nothing points to these bytes that did not before, so they need no barrier.
+            BlockError? error =
+                plan.Way == WriteWay.InPlace
+                    ? await PutInPlaceAsync(plan.HostOffset, part).ConfigureAwait(false)
+                    : await FillAndLinkAsync(offset, part, plan).ConfigureAwait(false);
+            if (error is not null)
+            {
+                return new(done, error);
+            }
+            done += part.Length;
+            offset += part.Length;
+            payload = payload.Skip(part.Length);
+        }
+        return new(done, null);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<WritePlan> PlanAsync(long offset, long length, bool isAlone)
+    {
+        await _gate.EnterAsync().ConfigureAwait(false);
+        try
+        {
+            WritePlan plan = await PlanHeldAsync(offset, length, isAlone).ConfigureAwait(false);
+            _ = Note(plan.Error);
+            return plan;
+        }
+        finally
+        {
+            _gate.Leave();
+        }
+    }
+
+    // What can be written in one go from a guest offset on, and where.
+    private async ValueTask<WritePlan> PlanHeldAsync(long offset, long length, bool isAlone)
     {
         BlockError? error = await PrepareForWritingAsync().ConfigureAwait(false);
-        while (payload.Length > 0 && error is null)
+        if (error is not null)
         {
-            MappingResult run = await _mapping
-                .FindAsync(offset, payload.Length)
-                .ConfigureAwait(false);
-            if (run.Error is not null)
-            {
-                return run.Error;
-            }
-            WriteStep step =
-                run.HostOffset != 0
-                    ? await FindOwnedAsync(run).ConfigureAwait(false)
-                    : new WriteStep(0, null);
-            error = step.Error;
-            long done = Math.Min(step.OwnedBytes, payload.Length);
-            if (error is null && done > 0)
-            {
-                error =
-                    run.Kind == ClusterKind.Data
-                        ? await PutAsync(run.HostOffset, payload.Take(done)).ConfigureAwait(false)
-                        : await WriteKeptAsync(offset, run.HostOffset, payload.Take(done))
-                            .ConfigureAwait(false);
-            }
-            else if (error is null)
-            {
-                (done, error) = await WriteNewRunAsync(offset, payload, run).ConfigureAwait(false);
-            }
-            offset += done;
-            payload = payload.Skip(done);
+            return WritePlan.Failed(error);
         }
-        return error ?? await LimitWaitingAsync().ConfigureAwait(false);
+        MappingResult run = await _mapping.FindAsync(offset, length).ConfigureAwait(false);
+        if (run.Error is not null)
+        {
+            return WritePlan.Failed(run.Error);
+        }
+        WriteResult owned =
+            run.HostOffset != 0 ? await FindOwnedAsync(run).ConfigureAwait(false) : default;
+        if (owned.Error is not null)
+        {
+            return WritePlan.Failed(owned.Error);
+        }
+        long done = Math.Min(owned.DoneBytes, length);
+        if (done > 0 && run.Kind == ClusterKind.Data)
+        {
+            return new(WriteWay.InPlace, run.HostOffset, 0, done, false, null);
+        }
+        if (!isAlone)
+        {
+            return default(WritePlan) with { Way = WriteWay.NotYet };
+        }
+        long inCluster = _geometry.OffsetInCluster(offset);
+        if (done > 0)
+        {
+            int kept = (int)_geometry.ClustersFor(inCluster + done);
+            return new(WriteWay.Kept, run.HostOffset - inCluster, kept, done, false, null);
+        }
+        return await TakeForAsync(offset, length, run).ConfigureAwait(false);
     }
 
     // How many bytes from the start of a run lie in clusters that nobody else refers to.
-    private async ValueTask<WriteStep> FindOwnedAsync(MappingResult run)
+    private async ValueTask<WriteResult> FindOwnedAsync(MappingResult run)
     {
         long owned = 0;
         long inCluster = _geometry.OffsetInCluster(run.HostOffset);
@@ -94,7 +188,7 @@ internal sealed partial class Qcow2Image
             }
             if (error is not null)
             {
-                return new WriteStep(0, error);
+                return new(0, error);
             }
             if (count.Count > 1)
             {
@@ -104,18 +198,15 @@ internal sealed partial class Qcow2Image
             inCluster = 0;
             cluster++;
         }
-        return new WriteStep(Math.Min(owned, run.LengthBytes), null);
+        return new(Math.Min(owned, run.LengthBytes), null);
     }
 
-    // The clusters of the run's kind that the payload touches, as far as one page of entries goes.
-    private async ValueTask<(long Done, BlockError? Error)> WriteNewRunAsync(
-        long offset,
-        Payload payload,
-        MappingResult run
-    )
+    // Clusters for those of the run's kind that the request touches, as far as one page of entries
+    // goes.
+    private async ValueTask<WritePlan> TakeForAsync(long offset, long length, MappingResult run)
     {
         long inCluster = _geometry.OffsetInCluster(offset);
-        long length = Math.Min(run.LengthBytes, payload.Length);
+        length = Math.Min(run.LengthBytes, length);
         int count = (int)
             Math.Min(_geometry.ClustersFor(inCluster + length), _mapping.ClustersInPage(offset));
         // A cluster shared with somebody is replaced alone: its neighbours may be the image's own.
@@ -123,145 +214,78 @@ internal sealed partial class Qcow2Image
         RunResult place = await _allocator.TakeAsync(count).ConfigureAwait(false);
         if (place.Error is not null)
         {
-            return (0, place.Error);
+            return WritePlan.Failed(place.Error);
         }
         long done = Math.Min(((long)place.Count << _geometry.ClusterBits) - inCluster, length);
-        BlockError? error = await FillAndLinkAsync(offset, payload.Take(done), place)
-            .ConfigureAwait(false);
-        return (done, error);
+        long host = place.FirstCluster << _geometry.ClusterBits;
+        return new(WriteWay.New, host, place.Count, done, place.IsFresh, null);
     }
 
-    // The same for a payload that may be empty: the clusters become the image's own as they are.
-    private async ValueTask<BlockError?> WriteNewAsync(long offset, Payload payload, int count)
+    // A cluster becomes the image's own as it is.
+    private async ValueTask<BlockError?> WriteNewAsync(long offset)
     {
-        RunResult place = await _allocator.TakeAsync(count).ConfigureAwait(false);
-        return place.Error ?? await FillAndLinkAsync(offset, payload, place).ConfigureAwait(false);
+        WritePlan plan = default;
+        BlockError? error = await HoldAsync(async () =>
+            {
+                RunResult place = await _allocator.TakeAsync(1).ConfigureAwait(false);
+                long host = place.FirstCluster << _geometry.ClusterBits;
+                plan = new(WriteWay.New, host, 1, 0, place.IsFresh, null);
+                return place.Error;
+            })
+            .ConfigureAwait(false);
+        return error
+            ?? await FillAndLinkAsync(offset, new Payload(default, 0), plan).ConfigureAwait(false);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<BlockError?> FillAndLinkAsync(
         long offset,
         Payload payload,
-        RunResult place
+        WritePlan plan
     )
     {
-        long host = place.FirstCluster << _geometry.ClusterBits;
-        long guest = _geometry.ClusterStart(offset);
-        BlockError? error =
-            await FillAsync(offset, payload, host, place.Count).ConfigureAwait(false)
-            ?? await _mapping.LinkAsync(guest, host, place.Count).ConfigureAwait(false);
-        if (error is not null)
+        BlockError? error = await FillAsync(offset, payload, plan).ConfigureAwait(false);
+        await _gate.EnterAsync().ConfigureAwait(false);
+        try
         {
-            _ = await _allocator.GiveBackAsync(place).ConfigureAwait(false);
+            long guest = _geometry.ClusterStart(offset);
+            error ??= await _mapping
+                .LinkAsync(guest, plan.HostOffset, plan.Clusters)
+                .ConfigureAwait(false);
+            if (error is not null && plan.Way == WriteWay.New)
+            {
+                long first = plan.HostOffset >> _geometry.ClusterBits;
+                RunResult place = new(first, plan.Clusters, null);
+                _ = await _allocator.GiveBackAsync(place).ConfigureAwait(false);
+            }
+            return Note(error ?? await LimitWaitingAsync().ConfigureAwait(false));
         }
-        return error;
-    }
-
-    // A zero cluster that kept its host cluster gets it back as data.
-    private async ValueTask<BlockError?> WriteKeptAsync(
-        long offset,
-        long hostOffset,
-        Payload payload
-    )
-    {
-        long inCluster = _geometry.OffsetInCluster(offset);
-        int count = (int)_geometry.ClustersFor(inCluster + payload.Length);
-        long host = hostOffset - inCluster;
-        return await FillAsync(offset, payload, host, count).ConfigureAwait(false)
-            ?? await _mapping.LinkAsync(offset - inCluster, host, count).ConfigureAwait(false);
+        finally
+        {
+            _gate.Leave();
+        }
     }
 
     // Writes host clusters: the payload, and around it what the guest clusters read as until now.
-    private async ValueTask<BlockError?> FillAsync(
-        long offset,
-        Payload payload,
-        long host,
-        int count
-    )
+    private async ValueTask<BlockError?> FillAsync(long offset, Payload payload, WritePlan plan)
     {
         long guest = _geometry.ClusterStart(offset);
+        long host = plan.HostOffset;
         long head = offset - guest;
         long tail = head + payload.Length;
-        long end = (long)count << _geometry.ClusterBits;
+        long end = (long)plan.Clusters << _geometry.ClusterBits;
         long copied = Planted.Is(Bug.CopyOnWriteForgetsTail) ? tail : end;
-        // Beyond the file's end the host reads as zeroes without being written.
-        bool isFresh = host >= _tables.Storage.LengthBytes;
-        return await CopyUpAsync(guest, host, head, isFresh).ConfigureAwait(false)
+        return await CopyUpAsync(guest, host, head, plan.IsFresh).ConfigureAwait(false)
             ?? await PutAsync(host + head, payload).ConfigureAwait(false)
-            ?? await CopyUpAsync(guest + tail, host + tail, copied - tail, isFresh)
+            ?? await CopyUpAsync(guest + tail, host + tail, copied - tail, plan.IsFresh)
                 .ConfigureAwait(false)
             ?? await _tables.ReachAsync(host + end).ConfigureAwait(false);
     }
 
-    // What guest bytes read as, put into host bytes. Zeroes are not read to find out that they are.
-    private async ValueTask<BlockError?> CopyUpAsync(
-        long guest,
-        long host,
-        long length,
-        bool isFresh
-    )
-    {
-        while (length > 0)
-        {
-            MappingResult run = await _mapping.FindAsync(guest, length).ConfigureAwait(false);
-            if (run.Error is not null)
-            {
-                return run.Error;
-            }
-            bool isZero =
-                run.Kind == ClusterKind.Zero
-                || guest >= GuestLengthBytes
-                || (run.Kind == ClusterKind.Unallocated && !IsBacked(guest));
-            BlockError? error = null;
-            if (!isZero)
-            {
-                error = await CopyRunAsync(guest, host, run.LengthBytes, isFresh)
-                    .ConfigureAwait(false);
-            }
-            else if (!isFresh)
-            {
-                error = await _tables.ClearAsync(host, run.LengthBytes).ConfigureAwait(false);
-            }
-            if (error is not null)
-            {
-                return error;
-            }
-            guest += run.LengthBytes;
-            host += run.LengthBytes;
-            length -= run.LengthBytes;
-        }
-        return null;
-    }
-
-    private async ValueTask<BlockError?> CopyRunAsync(
-        long guest,
-        long host,
-        long length,
-        bool isFresh
-    )
-    {
-        int pieceBytes = (int)Math.Min(length, Qcow2Limits.CopyBufferBytes);
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(pieceBytes);
-        BlockError? error = null;
-        while (length > 0 && error is null)
-        {
-            Memory<byte> piece = buffer.AsMemory(0, (int)Math.Min(pieceBytes, length));
-            error = await ReadHeldAsync(guest, piece).ConfigureAwait(false);
-            bool isZero = ZeroBytes.AreAll(piece.Span);
-            if (error is null && !isZero)
-            {
-                error = await _tables.WriteAsync(host, piece).ConfigureAwait(false);
-            }
-            else if (error is null && !isFresh)
-            {
-                error = await _tables.ClearAsync(host, piece.Length).ConfigureAwait(false);
-            }
-            guest += piece.Length;
-            host += piece.Length;
-            length -= piece.Length;
-        }
-        ArrayPool<byte>.Shared.Return(buffer);
-        return error;
-    }
+    private ValueTask<BlockError?> PutInPlaceAsync(long host, Payload payload) =>
+        payload.IsZeroes
+            ? _tables.ClearAsync(host, payload.Length)
+            : _tables.Storage.WriteAsync(host, payload.Bytes);
 
     private ValueTask<BlockError?> PutAsync(long host, Payload payload)
     {
@@ -269,11 +293,9 @@ internal sealed partial class Qcow2Image
         {
             return default;
         }
-        if (!payload.IsZeroes)
-        {
-            return _tables.WriteAsync(host, payload.Bytes);
-        }
-        return _tables.ClearAsync(host, payload.Length);
+        return payload.IsZeroes
+            ? _tables.ClearAsync(host, payload.Length)
+            : _tables.WriteAsync(host, payload.Bytes);
     }
 
     private ValueTask<BlockError?> LimitWaitingAsync() =>
@@ -290,5 +312,21 @@ internal sealed partial class Qcow2Image
             new(IsZeroes ? default : Bytes[(int)count..], Length - count);
     }
 
-    private readonly record struct WriteStep(long OwnedBytes, BlockError? Error);
+    private readonly record struct WriteResult(long DoneBytes, BlockError? Error);
+
+    /// <summary>
+    /// The next step of a write. In place, the host offset is that of the first byte; otherwise
+    /// that of the first of the clusters.
+    /// </summary>
+    private readonly record struct WritePlan(
+        WriteWay Way,
+        long HostOffset,
+        int Clusters,
+        long LengthBytes,
+        bool IsFresh,
+        BlockError? Error
+    )
+    {
+        internal static WritePlan Failed(BlockError error) => new(default, 0, 0, 0, false, error);
+    }
 }

@@ -18,13 +18,14 @@ internal sealed partial class Qcow2Image
             && (_geometry.OffsetInCluster(end) == 0 || end == GuestLengthBytes);
     }
 
-    private async ValueTask<BlockError?> ZeroHeldAsync(long offset, long length, bool mayUnmap)
+    private async ValueTask<BlockError?> ZeroClaimedAsync(long offset, long length, bool mayUnmap)
     {
         if (_tables.Header.Version < 3)
         {
-            return await WriteHeldAsync(offset, new Payload(default, length)).ConfigureAwait(false);
+            return await WriteAloneAsync(offset, new Payload(default, length))
+                .ConfigureAwait(false);
         }
-        BlockError? error = await PrepareForWritingAsync().ConfigureAwait(false);
+        BlockError? error = await HoldAsync(PrepareForWritingAsync).ConfigureAwait(false);
         long end = offset + length;
         // The last cluster is whole when the guest ends in it.
         long wholeEnd =
@@ -36,9 +37,9 @@ internal sealed partial class Qcow2Image
             {
                 long clusters = (wholeEnd - offset) >> _geometry.ClusterBits;
                 int count = (int)Math.Min(clusters, _mapping.ClustersInPage(offset));
-                error =
-                    await ZeroWholeAsync(offset, count, mayUnmap).ConfigureAwait(false)
-                    ?? await LimitWaitingAsync().ConfigureAwait(false);
+                long start = offset;
+                error = await HoldAsync(() => ZeroWholeAsync(start, count, mayUnmap))
+                    .ConfigureAwait(false);
                 offset += (long)count << _geometry.ClusterBits;
             }
             else
@@ -54,15 +55,17 @@ internal sealed partial class Qcow2Image
         return error;
     }
 
-    private ValueTask<BlockError?> ZeroWholeAsync(long offset, int count, bool mayUnmap) =>
-        Planted.Is(Bug.ZeroWriteShowsBacking)
-            ? _mapping.ForgetAsync(offset, count)
-            : _mapping.ZeroAsync(offset, count, mayUnmap);
+    private async ValueTask<BlockError?> ZeroWholeAsync(long offset, int count, bool mayUnmap) =>
+        await (
+            Planted.Is(Bug.ZeroWriteShowsBacking)
+                ? _mapping.ForgetAsync(offset, count)
+                : _mapping.ZeroAsync(offset, count, mayUnmap)
+        ).ConfigureAwait(false) ?? await LimitWaitingAsync().ConfigureAwait(false);
 
     // Part of one cluster. When all of the cluster reads as zeroes it becomes a zero cluster.
     private async ValueTask<BlockError?> ZeroPartAsync(long offset, long length)
     {
-        MappingResult run = await _mapping.FindAsync(offset, length).ConfigureAwait(false);
+        MappingResult run = await FindAsync(offset, length).ConfigureAwait(false);
         long start = _geometry.ClusterStart(offset);
         if (run.Error is not null || run.Kind == ClusterKind.Zero)
         {
@@ -70,8 +73,9 @@ internal sealed partial class Qcow2Image
         }
         if (run.Kind == ClusterKind.Unallocated && !IsBacked(start))
         {
-            return await _mapping.ZeroAsync(start, 1, mayUnmap: false).ConfigureAwait(false);
+            return await HoldAsync(() => _mapping.ZeroAsync(start, 1, mayUnmap: false))
+                .ConfigureAwait(false);
         }
-        return await WriteHeldAsync(offset, new Payload(default, length)).ConfigureAwait(false);
+        return await WriteAloneAsync(offset, new Payload(default, length)).ConfigureAwait(false);
     }
 }

@@ -1,9 +1,9 @@
 // An open qcow2 image: opened, asked, written back, closed. Its requests are in the other parts of
-// the class, its tables in the classes beside. One request at a time runs on an image; others wait.
+// the class, its tables in the classes beside. One request at a time has the tables, and only while
+// it looks at them or changes them; data moves outside, under a claim on its guest range.
 // Spec: spec/block/open.md (BLK-OPEN-011, BLK-OPEN-021), data.md (BLK-DATA-005, BLK-DATA-010,
-// BLK-DATA-012, BLK-DATA-013).
+// BLK-DATA-012, BLK-DATA-013, BLK-DATA-018).
 using System;
-using System.Threading;
 using System.Threading.Tasks;
 
 namespace Ashlar.Block;
@@ -15,7 +15,9 @@ internal sealed partial class Qcow2Image : IDisposable
 {
     private const long SectorMask = 511;
 
-    private readonly SemaphoreSlim _gate = new(1, 1);
+    // Methods that say Held want this lock held. It is taken after a claim, never before one.
+    private readonly LoopGate _gate = new();
+    private readonly GuestRanges _ranges = new();
     private readonly Qcow2Tables _tables;
     private readonly Qcow2Refcounts _refcounts;
     private readonly Qcow2Allocator _allocator;
@@ -23,7 +25,7 @@ internal sealed partial class Qcow2Image : IDisposable
     private readonly Qcow2Geometry _geometry;
     private readonly Qcow2HeaderStrings _strings;
     private bool _isPreparedForWriting;
-    private bool _isDamaged;
+    private volatile bool _isDamaged;
 
     private Qcow2Image(ImageStorage storage, Qcow2Header header, Qcow2HeaderStrings strings)
     {
@@ -92,24 +94,32 @@ internal sealed partial class Qcow2Image : IDisposable
     public BlockError? CheckWritable() => _tables.Header.CheckWritable();
 
     /// <summary>Writes the tables that are held back, in an order that no crash can hurt.</summary>
-    public async ValueTask<BlockError?> WriteBackAsync()
+    public ValueTask<BlockError?> WriteBackAsync() => HoldAsync(WriteBackHeldAsync);
+
+    /// <summary>Gives the caches' memory back. What was not written back is lost.</summary>
+    public void Dispose() => _tables.Cache.Clear();
+
+    // BLK-DATA-018: what changes where guest bytes are is alone with the clusters it touches.
+    private GuestRanges.Claim EnterAlone(long start, long end, out ValueTask held) =>
+        _ranges.Enter(
+            _geometry.ClusterStart(start),
+            _geometry.ClusterEnd(end),
+            isAlone: true,
+            out held
+        );
+
+    // Does something to the tables, alone with them.
+    private async ValueTask<BlockError?> HoldAsync(Func<ValueTask<BlockError?>> change)
     {
-        await _gate.WaitAsync().ConfigureAwait(false);
+        await _gate.EnterAsync().ConfigureAwait(false);
         try
         {
-            return Note(await WriteBackHeldAsync().ConfigureAwait(false));
+            return Note(await change().ConfigureAwait(false));
         }
         finally
         {
-            _gate.Release();
+            _gate.Leave();
         }
-    }
-
-    /// <summary>Gives the caches' memory back. What was not written back is lost.</summary>
-    public void Dispose()
-    {
-        _tables.Cache.Clear();
-        _gate.Dispose();
     }
 
     // BLK-DATA-013: counts and blocks, the table over them, L2, L1, and at last what was freed,

@@ -171,4 +171,8 @@ internal sealed partial class Qcow2Refcounts
 /// <summary>
 /// A run of host clusters; a count of 0 when there is none; or why it cannot be had.
 /// </summary>
-internal readonly record struct RunResult(long FirstCluster, int Count, BlockError? Error);
+internal readonly record struct RunResult(long FirstCluster, int Count, BlockError? Error)
+{
+    /// <summary>True when nobody has written the clusters: they read as zeroes.</summary>
+    internal bool IsFresh { get; init; }
+}

@@ -1,6 +1,8 @@
 // The parts of an open image that every layer above shares: where the tables are, how far the file
 // goes, and the guards on raw access to it. No policy.
 using System;
+using System.Runtime.CompilerServices;
+using System.Threading;
 using System.Threading.Tasks;
 
 namespace Ashlar.Block;
@@ -8,6 +10,10 @@ namespace Ashlar.Block;
 /// <summary>The state under refcounts, allocation and mapping of one open image.</summary>
 internal sealed class Qcow2Tables
 {
+    // Data is written outside the lock of the tables, so counts say what a flush covers.
+    private long _endedWrites;
+    private long _durableWrites;
+
     internal Qcow2Tables(
         ImageStorage storage,
         Qcow2Header header,
@@ -17,7 +23,7 @@ internal sealed class Qcow2Tables
         Storage = storage;
         Header = header;
         Geometry = header.Geometry;
-        Cache = new MetadataCache(storage, Geometry.PageBytes, writeBack);
+        Cache = new MetadataCache(this, Geometry.PageBytes, writeBack);
         FileEndBytes = EndOf(storage.LengthBytes);
     }
 
@@ -33,13 +39,6 @@ internal sealed class Qcow2Tables
     /// </summary>
     internal long FileEndBytes { get; private set; }
 
-    /// <summary>True when something was written to the file since its last flush.</summary>
-    internal bool IsUnsynced
-    {
-        get => Cache.IsUnsynced;
-        set => Cache.IsUnsynced = value;
-    }
-
     internal long L1Offset => (long)Header.L1Offset;
 
     internal long RefcountTableOffset => (long)Header.RefcountTableOffset;
@@ -50,39 +49,34 @@ internal sealed class Qcow2Tables
 
     internal void ExtendTo(long endBytes) => FileEndBytes = Math.Max(FileEndBytes, endBytes);
 
-    /// <summary>Makes everything written so far durable before anything written later.</summary>
+    /// <summary>
+    /// Makes all writes that have ended durable before anything written later. Those that end while
+    /// it runs need another one.
+    /// </summary>
     internal async ValueTask<BlockError?> BarrierAsync()
     {
-        if (!IsUnsynced)
+        long ended = Interlocked.Read(ref _endedWrites);
+        if (ended == _durableWrites)
         {
             return null;
         }
         BlockError? error = await Storage.FlushAsync().ConfigureAwait(false);
         if (error is null)
         {
-            IsUnsynced = false;
+            _durableWrites = ended;
         }
         return error;
     }
 
-    internal ValueTask<BlockError?> WriteAsync(long offset, ReadOnlyMemory<byte> bytes)
-    {
-        IsUnsynced = true;
-        return Storage.WriteAsync(offset, bytes);
-    }
+    /// <summary>Writes what a table will point to, or a table.</summary>
+    internal ValueTask<BlockError?> WriteAsync(long offset, ReadOnlyMemory<byte> bytes) =>
+        Note(Storage.WriteAsync(offset, bytes));
 
     /// <summary>
     /// Zeroes what the file has of a range; beyond its end there is nothing to do.
     /// </summary>
-    internal ValueTask<BlockError?> ClearAsync(long offset, long length)
-    {
-        if (offset >= Storage.LengthBytes)
-        {
-            return default;
-        }
-        IsUnsynced = true;
-        return Storage.WriteZeroesAsync(offset, length);
-    }
+    internal ValueTask<BlockError?> ClearAsync(long offset, long length) =>
+        offset >= Storage.LengthBytes ? default : Note(Storage.WriteZeroesAsync(offset, length));
 
     /// <summary>
     /// Makes the file reach into the last cluster before the given end: a table entry that points
@@ -91,12 +85,29 @@ internal sealed class Qcow2Tables
     internal ValueTask<BlockError?> ReachAsync(long endBytes)
     {
         const int LastBytes = 512;
-        if (Storage.LengthBytes > endBytes - Geometry.ClusterBytes)
+        return Storage.LengthBytes > endBytes - Geometry.ClusterBytes
+            ? default
+            : Note(Storage.WriteZeroesAsync(endBytes - LastBytes, LastBytes));
+    }
+
+    // A write counts when it has ended, since a flush that began before does not cover it. One that
+    // failed may have reached the file in part, so it counts too.
+    private ValueTask<BlockError?> Note(ValueTask<BlockError?> write)
+    {
+        if (!write.IsCompletedSuccessfully)
         {
-            return default;
+            return NoteAfterAsync(write);
         }
-        IsUnsynced = true;
-        return Storage.WriteZeroesAsync(endBytes - LastBytes, LastBytes);
+        Interlocked.Increment(ref _endedWrites);
+        return write;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<BlockError?> NoteAfterAsync(ValueTask<BlockError?> write)
+    {
+        BlockError? error = await write.ConfigureAwait(false);
+        Interlocked.Increment(ref _endedWrites);
+        return error;
     }
 
     // A storage length near the end of what a number holds is cut rather than wrapped.
