@@ -388,7 +388,7 @@ let bench arguments =
 let private publishAshlar () =
     let project = "Fast.CSharp/Tools/Ashlar.Tools.csproj"
     let plain = [ "publish"; project; "-c"; "Release"; "-o"; "out/bin"; "-v"; "quiet"; "--nologo" ]
-    let names = [ "qemu-img"; "qemu-storage-daemon" ]
+    let names = [ "qemu-img"; "qemu-io"; "qemu-storage-daemon" ]
 
     let native = [
         "-r"
@@ -428,7 +428,7 @@ let publish _ =
     must dotnet [ "publish"; project; "-c"; "Release"; "-o"; "out/bin"; "-v"; "quiet"; "--nologo" ]
     publishAshlar ()
     printfn "out/bin/ashlar-conform"
-    printfn "out/bin/ashlar (also as qemu-img and qemu-storage-daemon)"
+    printfn "out/bin/ashlar (also as qemu-img, qemu-io and qemu-storage-daemon)"
     0
 
 let format _ =

@@ -5,6 +5,7 @@ using System;
 using System.IO;
 using System.Text;
 using Ashlar.Tools.Img;
+using Ashlar.Tools.Io;
 using Ashlar.Tools.Storaged;
 
 namespace Ashlar.Tools;
@@ -13,6 +14,7 @@ internal static class Program
 {
     private const string StorageDaemonName = "qemu-storage-daemon";
     private const string ImageToolName = "qemu-img";
+    private const string IoToolName = "qemu-io";
 
     private static int Main(string[] arguments)
     {
@@ -25,6 +27,14 @@ internal static class Program
         if (name == ImageToolName)
         {
             return ImgTool.Run(name, arguments);
+        }
+        if (name == IoToolName)
+        {
+            return IoTool.Run(name, arguments);
+        }
+        if (arguments is ["io", ..])
+        {
+            return IoTool.Run("ashlar io", arguments[1..]);
         }
         if (arguments is ["img", ..])
         {
@@ -41,6 +51,7 @@ internal static class Program
         );
         output.Write(
             "ashlar img COMMAND ...       images; see ashlar img --help\n"
+                + "ashlar io [options] [image]  reading and writing; see ashlar io --help\n"
                 + "ashlar storaged [options]    a storage daemon; see ashlar storaged --help\n"
         );
         return isHelp ? 0 : 1;

@@ -70,6 +70,7 @@ let clean = [
         Qmp.SameAsQemuTests.tests
     ]
     Img.ImgTests.tests
+    IoTool.IoToolTests.tests
     testList "storaged" [
         Storaged.FlatOptionsTests.tests
         Storaged.KeyvalTests.tests

@@ -120,6 +120,25 @@ public interface IBlockStatus
 }
 
 /// <summary>
+/// A range that an image holds itself, or reads through to its backing; the length is positive
+/// unless there is a refusal.
+/// </summary>
+public readonly record struct AllocationExtent(
+    bool IsOwn,
+    long LengthBytes,
+    BlockError? Error = null
+);
+
+/// <summary>
+/// Tells what an image holds itself. A driver without it holds all it shows (BLK-DATA-021).
+/// </summary>
+public interface IAllocationStatus
+{
+    /// <summary>The first extent of a range that is not empty and inside the node.</summary>
+    ValueTask<AllocationExtent> AllocationAsync(long offsetBytes, long lengthBytes);
+}
+
+/// <summary>
 /// Asks a server for an export; supplied by the embedder (BLK-OPEN-015, BLK-RO-020).
 /// </summary>
 public interface IRemoteExportConnector

@@ -16,7 +16,8 @@ public abstract class FilterDriver
         ITruncater,
         IContentOwner,
         IDiscarder,
-        IBlockStatus
+        IBlockStatus,
+        IAllocationStatus
 {
     private protected FilterDriver(DriverDescriptor descriptor)
         : base(descriptor) { }
@@ -59,6 +60,10 @@ public abstract class FilterDriver
     /// <inheritdoc/>
     public ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes) =>
         Node.File!.StatusAsync(offsetBytes, lengthBytes);
+
+    /// <inheritdoc/>
+    public ValueTask<AllocationExtent> AllocationAsync(long offsetBytes, long lengthBytes) =>
+        Node.File!.AllocationAsync(offsetBytes, lengthBytes);
 
     /// <inheritdoc/>
     public ValueTask<BlockError?> TruncateAsync(long lengthBytes) =>

@@ -99,6 +99,15 @@ public sealed partial class BlockEdge
             : new(new BlockExtent(BlockExtentFlags.Data, inside));
     }
 
+    /// <summary>
+    /// The first extent of a range of the child that the child holds itself, or that it does not
+    /// (BLK-DATA-021). The range is not empty and inside the child.
+    /// </summary>
+    public ValueTask<AllocationExtent> AllocationAsync(long offsetBytes, long lengthBytes) =>
+        ChildNode.Driver is IAllocationStatus status
+            ? status.AllocationAsync(offsetBytes, lengthBytes)
+            : new(new AllocationExtent(true, lengthBytes));
+
     /// <summary>Flushes the child and what is below it (BLK-DATA-012).</summary>
     public ValueTask<BlockError?> FlushAsync() => ChildNode.FlushAsync();
 

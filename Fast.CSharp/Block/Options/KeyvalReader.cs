@@ -191,7 +191,7 @@ internal sealed class KeyvalReader
     /// Reads a whole text as C does with base 0: spaces, a sign, then a decimal, octal (0...) or
     /// hexadecimal (0x...) number.
     /// </summary>
-    private static bool TryReadNumber(string text, out long number)
+    internal static bool TryReadNumber(string text, out long number)
     {
         ReadOnlySpan<char> rest = text.AsSpan().TrimStart(" \t\n\v\f\r");
         bool isNegative = rest.StartsWith('-');

@@ -10,17 +10,26 @@ internal readonly record struct CacheMode(bool IsDirect, bool IsUnsafe, bool IsW
 
     public static readonly CacheMode Unsafe = new(false, true, false);
 
+    /// <summary>All names, for people.</summary>
+    public const string Names = "writeback, writethrough, none, directsync or " + "unsafe";
+
     /// <summary>The mode of that name.</summary>
     public static CacheMode Of(string name, string refusal) =>
-        name switch
+        TryOf(name, out CacheMode mode) ? mode : throw new ImgException(refusal + name);
+
+    /// <summary>The mode of that name, if there is one.</summary>
+    public static bool TryOf(string name, out CacheMode mode)
+    {
+        mode = name switch
         {
-            "writeback" => WriteBack,
-            "writethrough" => new(false, false, true),
             "none" or "off" => new(true, false, false),
             "directsync" => new(true, false, true),
+            "writethrough" => new(false, false, true),
             "unsafe" => Unsafe,
-            _ => throw new ImgException(refusal + name),
+            _ => WriteBack,
         };
+        return mode != WriteBack || name == "writeback";
+    }
 
     /// <summary>The flags of every write.</summary>
     public BlockWriteFlags WriteFlags =>

@@ -102,18 +102,24 @@ internal static class InfoCommand
             Line("cleanly shut down", "no");
         }
         AddBacking(image, Line);
-        if (image.Find("format-specific") is { } specific)
-        {
-            text.Append("Format specific information:\n");
-            OptionValue data = specific.Find("data")!;
-            for (int index = 0; index < data.Count; index++)
-            {
-                Line($"    {data.KeyAt(index).Replace('-', ' ')}", Plain(data[index]));
-            }
-        }
-        return text.ToString();
+        return text.Append(SpecificText(image)).ToString();
 
         void Line(string name, string value) => text.Append($"{name}: {value}\n");
+    }
+
+    /// <summary>What only the image's format has; empty for none.</summary>
+    public static string SpecificText(OptionValue image)
+    {
+        if (image.Find("format-specific")?.Find("data") is not { } data)
+        {
+            return "";
+        }
+        StringBuilder text = new("Format specific information:\n");
+        for (int index = 0; index < data.Count; index++)
+        {
+            text.Append($"    {data.KeyAt(index).Replace('-', ' ')}: {Plain(data[index])}\n");
+        }
+        return text.ToString();
     }
 
     private static void AddBacking(OptionValue image, Action<string, string> line)

@@ -164,9 +164,10 @@ internal sealed class OpenedImage : IDisposable
         }
         using HostFile opened = file!;
         Span<byte> start = stackalloc byte[sizeof(uint)];
-        bool isQcow2 =
-            opened.Read(0, start) == HostErrno.None
-            && BinaryPrimitives.ReadUInt32BigEndian(start) == Qcow2Magic;
-        return isQcow2 ? "qcow2" : "raw";
+        return opened.Read(0, start) == HostErrno.None ? FormatOf(start) : "raw";
     }
+
+    /// <summary>The format of an image by its first bytes, four at least.</summary>
+    public static string FormatOf(ReadOnlySpan<byte> start) =>
+        BinaryPrimitives.ReadUInt32BigEndian(start) == Qcow2Magic ? "qcow2" : "raw";
 }

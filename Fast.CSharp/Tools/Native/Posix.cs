@@ -25,6 +25,16 @@ internal static partial class Posix
     [LibraryImport("libc", EntryPoint = "signal")]
     private static partial nint SetDisposition(int signal, nint handler);
 
+    /// <summary>raise(3), with the system's own answer instead of the runtime's.</summary>
+    public static void SendToItself(int signal)
+    {
+        HonourSignal(signal);
+        _ = Raise(signal);
+    }
+
+    [LibraryImport("libc", EntryPoint = "raise")]
+    private static partial int Raise(int signal);
+
     [LibraryImport("libc", EntryPoint = "umask")]
     public static partial uint SetModeMask(uint mask);
 

@@ -36,7 +36,8 @@ let runtime =
         |> Path.GetDirectoryName
         |> string
 
-let private startFile (file: string) (directory: string) (arguments: string list) : Process =
+/// Starts a program in a directory, where it keeps its temporary files too.
+let startFile (file: string) (directory: string) (arguments: string list) : Process =
     let info =
         ProcessStartInfo(
             file,
