@@ -1,8 +1,7 @@
-// A reopen leaves a safe graph: whatever children its entries exchange and whatever flags they set,
-// its one refresh sees all of it, and what lost its last user is closed (BLK-REOPEN-015,
-// BLK-REOPEN-020, BLK-REOPEN-021).
+// What a reopen prepares is a change that its one refresh sees whole, whatever children its entries
+// exchange (BLK-REOPEN-015, BLK-REOPEN-020).
 include "Attaching.dfy"
-include "Cascade.dfy"
+include "Closing.dfy"
 include "Reopen.dfy"
 
 module Exchanging {
@@ -12,7 +11,6 @@ module Exchanging {
   import opened Checks
   import opened Permission
   import Attaching
-  import Cascade
   import Closing
   import Edits
   import Editing
@@ -274,123 +272,5 @@ module Exchanging {
         PrepareAllKeeps(policy, world, before, end.progress, entries[1..], nodes);
       }
     }
-  }
-
-  // The flags of some nodes, and nothing else.
-  ghost predicate AreFlags(before: State, of: set<nat>, after: State) {
-    && after.edges == before.edges
-    && after.nodes.Keys == before.nodes.Keys
-    && (forall n | n in before.nodes ::
-          && after.nodes[n] == before.nodes[n].(
-                               writable := after.nodes[n].writable,
-                               autoReadOnly := after.nodes[n].autoReadOnly)
-          && (n !in of ==> after.nodes[n] == before.nodes[n]))
-  }
-
-  lemma WithFlagsAre(state: State, entries: seq<Reopen.Entry>)
-    requires WellFormed(state)
-    requires forall entry | entry in entries :: entry.node in state.nodes
-    ensures AreFlags(
-              state, set entry | entry in entries :: entry.node,
-              Reopen.WithFlags(state, entries))
-    decreases |entries|
-  {
-    hide WellFormed;
-    if |entries| > 0 {
-      assert entries[0] in entries;
-      var node := state.nodes[entries[0].node].(
-      writable := entries[0].writable, autoReadOnly := entries[0].autoReadOnly);
-      var next := Edits.PutNode(state, entries[0].node, node);
-      WithFlagsAre(next, entries[1..]);
-    }
-  }
-
-  // BLK-REOPEN-020: a node whose flags change is a root.
-  lemma FlagsAreEdit(
-    before: State, roots: seq<nat>, state: State, of: set<nat>, after: State
-  )
-    requires Editing.IsEdit(before, roots, state) && WellFormed(after)
-    requires AreFlags(state, of, after) && forall n | n in of :: n in roots
-    ensures Editing.IsEdit(before, roots, after)
-  {
-    var rank :| Ranked(state, rank);
-    assert Ranked(after, rank);
-    forall n | n in after.nodes && !Editing.Near(after, roots, n)
-      ensures Editing.SameFlags(before, after, n) && Editing.SameEdges(before, after, n)
-    {
-      assert !Editing.Near(state, roots, n);
-      assert n !in roots;
-    }
-  }
-
-  lemma CloseAllIsSafe(policy: Policy, world: World, state: State, dropped: seq<nat>)
-    requires SafeWhile(policy, state, {})
-    ensures WellFormed(state)
-    ensures SafeWhile(policy, Reopen.CloseAll(policy, world, state, dropped), {})
-    decreases |dropped|
-  {
-    hide *;
-    assert WellFormed(state) by { reveal SafeWhile, SafeBut; }
-    reveal Reopen.CloseAll;
-    if |dropped| > 0 {
-      Cascade.UnreferencedIsSafe(policy, world, state, dropped[0]);
-      var next := Transaction.CloseIfUnreferenced(policy, world, state, dropped[0]);
-      CloseAllIsSafe(policy, world, next, dropped[1..]);
-    }
-  }
-
-  // BLK-REOPEN-020, BLK-REOPEN-021: the one refresh, and the closes at the commit.
-  lemma DecideIsSafe(
-    policy: Policy, world: World, before: State, progress: Reopen.Progress, nodes: set<nat>
-  )
-    requires SafeWhile(policy, before, {}) && Exchanged(before, progress, nodes)
-    requires Reopen.Sane(progress, nodes)
-    ensures var end := Reopen.Decide(policy, world, progress, nodes);
-            end.Refreshed? ==> SafeWhile(policy, end.state, {})
-  {
-    hide *;
-    var state := progress.state;
-    assert WellFormed(state) && forall entry | entry in progress.done :: entry.node in state.nodes
-    by { reveal Reopen.Sane; }
-    var flagged := Reopen.WithFlags(state, progress.done);
-    WithFlagsAre(state, progress.done);
-    var of := set entry | entry in progress.done :: entry.node;
-    assert Editing.IsEdit(before, progress.roots, state)
-           && forall n | n in of :: n in progress.roots by { reveal Exchanged; }
-    FlagsAreEdit(before, progress.roots, state, of, flagged);
-    assert AreTops(flagged, {}) by { reveal AreTops; }
-    Editing.EditIsSafe(policy, world, before, {}, progress.roots, flagged);
-    var end := Checks.Run(policy, world, flagged, progress.roots);
-    if end.Refreshed? {
-      CloseAllIsSafe(policy, world, end.state, progress.dropped);
-    }
-    reveal Reopen.Decide;
-  }
-
-  // BLK-REOPEN-015, BLK-REOPEN-020, BLK-REOPEN-021, BLK-PERM-003, BLK-PERM-006: a reopen that is
-  // accepted leaves a safe graph.
-  lemma ReopenIsSafe(
-    policy: Policy, world: World, state: State, entries: seq<Reopen.Entry>
-  )
-    requires SafeWhile(policy, state, {}) && Counted(state)
-    requires forall entry | entry in entries :: entry.node in state.nodes
-    ensures WellFormed(state)
-    ensures var end := Reopen.Run(policy, world, state, entries);
-            end.Refreshed? ==> SafeWhile(policy, end.state, {})
-  {
-    hide *;
-    assert WellFormed(state) && Acyclic(state) by { reveal SafeWhile, SafeBut; }
-    var nodes := state.nodes.Keys;
-    var start := Reopen.Progress(state, [], [], []);
-    Editing.NoEdit(state);
-    assert Reopen.Sane(start, nodes) by { reveal Reopen.Sane; }
-    assert Exchanged(state, start, nodes) by { reveal Exchanged; }
-    PrepareAllKeeps(policy, world, state, start, entries, nodes);
-    var end := Reopen.PrepareAll(policy, world, start, entries, nodes);
-    if end.Prepared? {
-      assert Reopen.Sane(end.progress, nodes) by { reveal Exchanged; }
-      DecideIsSafe(policy, world, state, end.progress, nodes);
-    }
-    reveal Reopen.Run;
   }
 }

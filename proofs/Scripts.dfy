@@ -3,7 +3,7 @@
 // BLK-GRAPH-008, BLK-PERM-003, BLK-PERM-006, BLK-PERM-007, BLK-PERM-032, BLK-PERM-033).
 include "Appending.dfy"
 include "Arriving.dfy"
-include "Exchanging.dfy"
+include "Deciding.dfy"
 include "ModelLaws.dfy"
 include "Opening.dfy"
 
@@ -16,7 +16,7 @@ module Scripts {
   import Arriving
   import Attaching
   import Cascade
-  import Exchanging
+  import Deciding
   import Model
   import Opening
 
@@ -96,11 +96,11 @@ module Scripts {
     case CloseIfUnreferenced(id) => Cascade.UnreferencedIsSafe(policy, world, state, id);
     case Reopen(entries) =>
       if Model.AreEntries(state, entries) {
-        Exchanging.ReopenIsSafe(policy, world, state, entries);
+        Deciding.ReopenIsSafe(policy, world, state, entries);
       }
     case MakeReadOnly(entries) =>
       if Model.AreEntries(state, entries) {
-        Exchanging.ReopenIsSafe(policy, world, state, entries);
+        Deciding.ReopenIsSafe(policy, world, state, entries);
       }
     case Veto(node) =>
   }

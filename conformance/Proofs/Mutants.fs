@@ -12,6 +12,8 @@ type Fate =
     | Broken of Fault
     /// It still holds: the theorem says less than it seems to.
     | Survived
+    /// The limit was reached: nobody knows whether it holds.
+    | Undecided
     /// The place is not there, or Dafny could not even read the change.
     | Misplaced of why: string
 
@@ -29,6 +31,10 @@ let private copy (directory: string) (target: string) =
         Directory.CreateDirectory(nonNull (Path.GetDirectoryName path)) |> ignore
         File.Copy(Path.Combine(directory, file), path)
 
+/// Whether Dafny gave up there instead of finding a fault.
+let isOvertime (fault: Fault) : bool =
+    fault.Text.Contains "out of resource" || fault.Text.Contains "timed out"
+
 let private verified (scratch: string) (limit: int64) (change: PlantedChange) =
     let ran =
         Verification.run scratch change.ProvedIn [
@@ -44,9 +50,11 @@ let private verified (scratch: string) (limit: int64) (change: PlantedChange) =
     elif ran.Errors = 0 then
         Fate.Survived
     else
-        match ran.Faults with
-        | fault :: _ -> Fate.Broken fault
-        | [] -> Fate.Broken { File = change.ProvedIn; Line = 1; Column = 1; Text = "no proof" }
+        // one that ran out of resources proves nothing, but beside it another may have failed
+        ran.Faults
+        |> List.tryFind (fun fault -> not (isOvertime fault))
+        |> Option.map Fate.Broken
+        |> Option.defaultValue Fate.Undecided
 
 /// Makes one change in a copy and verifies the theorem there.
 let fate (directory: string) (limit: int64) (change: PlantedChange) : Fate =
@@ -94,6 +102,8 @@ let run (directory: string) : int =
             Console.WriteLine $"{change.Name}: breaks {theorem}"
             Console.WriteLine $"    {fault.File}:{fault.Line}:{fault.Column}: {fault.Text}"
         | Fate.Survived -> Console.WriteLine $"{change.Name}: NOT NOTICED by {theorem}"
+        | Fate.Undecided ->
+            Console.WriteLine $"{change.Name}: UNDECIDED within the limit by {theorem}"
         | Fate.Misplaced why -> Console.WriteLine $"{change.Name}: NOT TRIED, {why}"
 
     Console.WriteLine

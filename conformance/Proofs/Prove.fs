@@ -66,7 +66,9 @@ let describe (directory: string) (lemmas: Lemma list) (fault: Fault) : string =
         let ids = String.concat ", " lemma.Cites
         $"{place}: {lemma.Name} ({ids}): {fault.Text}"
 
-let private complaint directory lemmas (proved: Verification) limit : string list = [
+/// What is wrong with a run, a line each: what Dafny complains about, and what is too near the
+/// limit.
+let complaintsOf directory (lemmas: Lemma list) (proved: Verification) (limit: int64) = [
     for fault in List.distinct proved.Faults do
         describe directory lemmas fault
 
@@ -114,7 +116,7 @@ let run (directory: string) : int =
     let requirements = theorems |> List.collect _.Cites |> List.distinct
     table directory lemmas proved limit
 
-    let complaints = complaint directory lemmas proved limit @ others directory
+    let complaints = complaintsOf directory lemmas proved limit @ others directory
 
     for line in complaints do
         eprintfn "%s" line

@@ -1,4 +1,5 @@
-/// Mistakes one could make in the model, each with the theorem that must not survive it.
+/// Mistakes one could make in the model, each with the theorem that must not survive it: those in
+/// what a node may ask, in a refresh, in a file's descriptors and locks, and in arithmetic.
 namespace Ashlar.Conformance.Proofs
 
 /// A change of one place of one file.
@@ -13,9 +14,10 @@ type PlantedChange = {
     ProvedIn: string
 }
 
-/// The list.
-module PlantedChanges =
-    let private change name file old replacement breaks provedIn = {
+/// Making one.
+module PlantedChange =
+    /// The change of a place, the theorem that it breaks, and that theorem's file.
+    let make name file old replacement breaks provedIn : PlantedChange = {
         Name = name
         File = file
         Old = old
@@ -24,7 +26,11 @@ module PlantedChanges =
         ProvedIn = provedIn
     }
 
-    /// Every planted change.
+/// The list.
+module PlantedRules =
+    let private change = PlantedChange.make
+
+    /// Every planted change of the rules.
     let all: PlantedChange list = [
         change
             "shares are united instead of intersected"
@@ -174,41 +180,6 @@ module PlantedChanges =
             "Content.JoiningKeepsMeaning"
             "Content.dfy"
         change
-            "a name that is taken is given again"
-            "Model.dfy"
-            "else if exists n | n in state.nodes :: state.nodes[n].name == node.name then"
-            "else if false then"
-            "Opening.AddedIsSafe"
-            "Opening.dfy"
-        change
-            "of cycles only those of one edge are found"
-            "Transaction.dfy"
-            "top == bottom || bottom in Below.Order(state, [top])"
-            "top == bottom"
-            "Attaching.LinkedIsAcyclic"
-            "Attaching.dfy"
-        change
-            "who lost a user is not refreshed"
-            "Transaction.dfy"
-            "if IsReferenced(rest.nodes[child]) then Loosened(policy, world, rest, child)"
-            "if IsReferenced(rest.nodes[child]) then rest"
-            "Cascade.DetachIsSafe"
-            "Cascade.dfy"
-        change
-            "an append finds no cycle but that of a node with itself"
-            "Transaction.dfy"
-            "if ClosesCycle(state, overlay, node) then"
-            "if overlay == node then"
-            "Appending.AppendIsSafe"
-            "Appending.dfy"
-        change
-            "a reopen does not refresh what it took out"
-            "Reopen.dfy"
-            "dropped := progress.dropped + [child],\n    roots := progress.roots + [child])"
-            "dropped := progress.dropped + [child])"
-            "Exchanging.TakeOutKeeps"
-            "Exchanging.dfy"
-        change
             "a lock test is made for who asks for less"
             "Checks.dfy"
             "else if node.file.locking && !Loosens(node.file, asked)"
@@ -216,10 +187,46 @@ module PlantedChanges =
             "LessAsked.FileAsksLess"
             "LessAsked.dfy"
         change
-            "a backend stays when its root goes"
-            "Transaction.dfy"
-            "rest.(backends := rest.backends - {backend})"
-            "rest"
-            "Leaving.RemoveKeepsUsers"
-            "Leaving.dfy"
+            "the refresh of the world looks for no conflict"
+            "Checks.dfy"
+            ("if Lattice.Conflict(AskedList(state, pairs, id)) then "
+             + "Stopped(Conflict, id)\n      else\n")
+            ""
+            "SafeRefresh.CheckFrom"
+            "SafeRefresh.dfy"
+        change
+            "the lock bytes of a file stay what they were"
+            "Checks.dfy"
+            "(writableFd := end.node.writableFd, locked := asked)"
+            "(writableFd := end.node.writableFd)"
+            "SafeRefresh.HeldIsSettled"
+            "SafeRefresh.dfy"
+        change
+            "a descriptor that is there is opened again"
+            "AutoReadOnly.dfy"
+            "if wanted && !node.writableFd then"
+            "if wanted then"
+            "AutoReadOnly.IdentityReopenChangesNothing"
+            "AutoReadOnly.dfy"
+        change
+            "a lock test is made for who takes no more"
+            "Checks.dfy"
+            "node.file.locking && !Loosens(node.file, asked) && id in world.locks"
+            "node.file.locking && id in world.locks"
+            "Loosening.FileHolds"
+            "Loosening.dfy"
+        change
+            "another file that took the path is written"
+            "AutoReadOnly.dfy"
+            "if env.writing == Opened(node.inode) then Accepted(node.(writableFd := true))"
+            "if env.writing.Opened? then Accepted(node.(writableFd := true))"
+            "Keeping.CheckKeeps"
+            "Keeping.dfy"
+        change
+            "a file is written because it may be, not because somebody writes"
+            "Checks.dfy"
+            "(writableFd := end.node.writableFd, locked := asked)"
+            "(writableFd := answers.writing.Opened?, locked := asked)"
+            "Passing.HeldAlike"
+            "Passing.dfy"
     ]
