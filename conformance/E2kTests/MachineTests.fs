@@ -379,7 +379,12 @@ let private programTests = [
                 Write = fun _ _ -> 0
             }
             State = machine.State
-            Kernel = { BreakStart = 0UL; Break = 0UL; NextMapping = 0UL }
+            Kernel = {
+                BreakStart = 0UL
+                Break = 0UL
+                NextMapping = 0UL
+                MappingsEnd = 0x3fe00000000UL
+            }
         }
 
         match Process.run 10_000_000L running with
@@ -393,7 +398,12 @@ let private programTests = [
             Write = fun _ _ -> 0
         }
 
-        let kernel: Linux.Kernel = { BreakStart = 0UL; Break = 0UL; NextMapping = 0UL }
+        let kernel: Linux.Kernel = {
+            BreakStart = 0UL
+            Break = 0UL
+            NextMapping = 0UL
+            MappingsEnd = 0x3fe00000000UL
+        }
 
         match Linux.call host (Memory 1) kernel 9999UL (Array.zeroCreate 6) with
         | Linux.Returns(value, _) -> Expect.equal value -38L "E2K-SYS-001"

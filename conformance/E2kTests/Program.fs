@@ -12,6 +12,7 @@ let clean = [
     AssemblyTests.tests
     MachineTests.tests
     Engine.OperationTests.tests
+    EngineProgramTests.tests
 ]
 
 let all = testList "ashlar.e2k" clean

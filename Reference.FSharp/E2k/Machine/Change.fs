@@ -74,7 +74,10 @@ type Change(registers: RegisterFile, memory: Memory, before: State) =
 
             window.Base + place
 
-    member _.ReadPlace(place: int) = registers.Read place
+    /// E2K-ST-016: without tags no register has one.
+    member _.ReadPlace(place: int) : Register =
+        let register = registers.Read place
+        if before.Tags then register else { register with Tag = 0 }
 
     member _.WritePlace (place: int) (register: Register) =
         // E2K-ST-016.

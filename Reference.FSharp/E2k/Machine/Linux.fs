@@ -15,6 +15,8 @@ type Kernel = {
     Break: uint64
     /// Where the next mapping without a wish goes.
     NextMapping: uint64
+    /// Where mappings end: below the stack.
+    MappingsEnd: uint64
 }
 
 /// What a call came to.
@@ -34,12 +36,17 @@ let private transferMax = 0x100000UL
 
 let private pageBytes = uint64 Memory.PageBytes
 let private mappingsStart = 0x10000000000UL
-let private addressEnd = 0x800000000000UL
+let private addressEnd = 0x40000000000UL
 
 let start (image: Load.Image) : Kernel =
     let first = (image.End + pageBytes - 1UL) / pageBytes * pageBytes
 
-    { BreakStart = first; Break = first; NextMapping = mappingsStart }
+    {
+        BreakStart = first
+        Break = first
+        NextMapping = mappingsStart
+        MappingsEnd = image.StackLimit
+    }
 
 let private protectionOf (bits: uint64) : Protection = {
     MayRead = bits &&& 1UL <> 0UL
@@ -121,7 +128,10 @@ let private map (memory: Memory) (kernel: Kernel) (arguments: uint64[]) =
         badArgument, kernel
     elif flags &&& anonymous = 0UL then
         badDescriptor, kernel
-    elif not (memory.HasRoom(int64 count)) then
+    elif
+        not (memory.HasRoom(int64 count))
+        || count * pageBytes > kernel.MappingsEnd - kernel.NextMapping
+    then
         noMemory, kernel
     else
         let address = kernel.NextMapping
@@ -130,7 +140,11 @@ let private map (memory: Memory) (kernel: Kernel) (arguments: uint64[]) =
         for number in address / pageBytes .. address / pageBytes + count - 1UL do
             memory.Map number allowed
 
-        int64 address, { kernel with NextMapping = address + (count + 1UL) * pageBytes }
+        int64 address,
+        {
+            kernel with
+                NextMapping = min (address + (count + 1UL) * pageBytes) kernel.MappingsEnd
+        }
 
 let private onPages (address: uint64) (length: uint64) f =
     if

@@ -25,12 +25,12 @@ let private refuse rule reason : Result<'a, Refusal> = Error { Rule = rule; Reas
 
 let private pageBytes = uint64 Memory.PageBytes
 
-/// E2K-ELF-004: addresses that a program may use: 47 bits, the lowest 64 KiB not.
+/// E2K-ELF-004: addresses that a program may use: 42 bits, the lowest 64 KiB not.
 let private lowestAddress = 0x10000UL
-let private addressEnd = 0x800000000000UL
+let private addressEnd = 0x40000000000UL
 
 /// E2K-ELF-005: the user stack: its end and its bytes.
-let private stackEnd = 0x7ff000000000UL
+let private stackEnd = 0x3ff00000000UL
 let private stackBytes = 0x100000UL
 
 type private Segment = {

@@ -218,7 +218,14 @@ let private jobOf (table: Table) operations (operation: Operation) : Result<Job,
 let private logicOf (operation: Operation) : Result<Logic, Illegal> =
     let localOf (name: string) = int name[2] - int '0'
 
+    let isStranger argument =
+        match argument with
+        | Named(_, name) -> name = "@p7"
+        | _ -> false
+
     match operation.Name, operation.Arguments with
+    | name, arguments when List.exists isStranger arguments ->
+        illegal "E2K-PLS-001" $"{name} of @p7, which there is not"
     | "pass", [ Named(_, from); Named(_, into) ] when from.StartsWith "@p" ->
         Ok(Put(localOf from, numberIn into))
     | "pass", [ Named(_, "lcntex"); Named(_, into) ] -> Ok(Take(ByLoopEnd false, localOf into))

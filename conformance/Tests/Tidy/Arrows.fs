@@ -21,6 +21,7 @@ let private rooms = [
     }
     { Path = "Fast.CSharp/E2k/"; Sees = [] }
     { Path = "Fast.CSharp/Tools/"; Sees = [ "Fast.CSharp/" ] }
+    { Path = "Fast.CSharp/Tools.E2k/"; Sees = [ "Fast.CSharp/E2k/" ] }
     { Path = "conformance/"; Sees = [ "Reference.FSharp/"; "Fast.CSharp/" ] }
 ]
 

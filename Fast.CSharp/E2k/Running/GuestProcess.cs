@@ -1,0 +1,267 @@
+// Running a program: fetching bundles, which are decoded once, stepping, and system calls. Spec:
+// spec/e2k/step.md, E2K-RUN.
+using System;
+using System.Collections.Generic;
+
+namespace Ashlar.E2k;
+
+/// <summary>How a run ended.</summary>
+public enum EndingKind : byte
+{
+    /// <summary>The program has ended itself.</summary>
+    Exited,
+
+    /// <summary>A trap became a signal that killed it.</summary>
+    Killed,
+
+    /// <summary>The limit of bundles was reached.</summary>
+    Stopped,
+}
+
+/// <summary>The end of a run: the exit status, or the trap.</summary>
+public readonly record struct Ending(EndingKind Kind, int Status, Trap Trap);
+
+/// <summary>What a run is given besides the program.</summary>
+public sealed record GuestOptions
+{
+    /// <summary>
+    /// Pages that a program may have unless more are asked for: 1 GiB (E2K-RUN-001).
+    /// </summary>
+    public const long PagesMaxByDefault = 1 << 18;
+
+    /// <summary>The version where neither user nor file names one.</summary>
+    public const int VersionByDefault = 2;
+
+    /// <summary>Of the instruction set; null is what the file asks for.</summary>
+    public int? Version { get; init; }
+
+    public bool HasTags { get; init; } = true;
+
+    /// <summary>Whether paths that are taken often are translated (E2K-RUN-004).</summary>
+    public bool Translates { get; init; } = true;
+
+    public long PagesMax { get; init; } = PagesMaxByDefault;
+
+    /// <summary>argv, the program's name first.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>NAME=VALUE.</summary>
+    public IReadOnlyList<string> Environment { get; init; } = [];
+}
+
+/// <summary>A program that runs.</summary>
+public sealed class GuestProcess : IDisposable
+{
+    private const ulong FastEntry = 6;
+    private const int CallEntry = 3;
+    private const int Arguments = 6;
+    private const long NoSuchCall = -38;
+
+    private readonly Dictionary<ulong, Bundle> _bundles = [];
+    private readonly BundleDecoder _decoder;
+    private readonly Kernel _kernel;
+    private readonly Translator? _translator;
+    private int _codeChanges;
+
+    private GuestProcess(Machine machine, IHost host, Image image, bool translates)
+    {
+        Machine = machine;
+        Image = image;
+        Interpreter = new(machine);
+        _decoder = new(machine.Version);
+        _kernel = new(machine, host, image);
+        _translator = translates ? new(machine) : null;
+        _codeChanges = machine.Memory.CodeChanges;
+    }
+
+    public Machine Machine { get; }
+
+    public Image Image { get; }
+
+    /// <summary>What the last bundle that was stepped wrote.</summary>
+    public Interpreter Interpreter { get; }
+
+    /// <summary>Bundles that were carried out.</summary>
+    public long Retired { get; private set; }
+
+    /// <summary>Those of them that translated code carried out.</summary>
+    public long Translated { get; private set; }
+
+    /// <summary>A program in its first state.</summary>
+    /// <exception cref="ElfRefusalException">The file is no program for this machine.</exception>
+    public static GuestProcess Start(ReadOnlySpan<byte> file, GuestOptions options, IHost host)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        GuestMemory memory = new(options.PagesMax);
+        Image image;
+        try
+        {
+            image = ElfLoader.Load(memory, file, options.Arguments, options.Environment);
+        }
+        catch (ElfRefusalException)
+        {
+            memory.Dispose();
+            throw;
+        }
+        int version = options.Version ?? image.Version ?? GuestOptions.VersionByDefault;
+        Machine machine = new(version, options.HasTags, memory, image.Entry)
+        {
+            StackLimit = image.StackLimit,
+        };
+        machine.Now.StackTop = image.StackTop;
+        return new(machine, host, image, options.Translates);
+    }
+
+    /// <summary>Carries out one bundle; null while the program goes on.</summary>
+    public Ending? Step()
+    {
+        Trap trap = TryBundleAt(Machine.Now.Ip, out Bundle? bundle);
+        return trap.Kind == TrapKind.None ? Step(bundle!) : new(EndingKind.Killed, 0, trap);
+    }
+
+    /// <summary>
+    /// Carries out bundles until an end, at most so many more; paths that are taken often are
+    /// translated unless that is switched off.
+    /// </summary>
+    public Ending Run(long bundlesMax)
+    {
+        long last = bundlesMax > long.MaxValue - Retired ? long.MaxValue : Retired + bundlesMax;
+        bool mayBegin = _translator is not null;
+        while (Retired < last)
+        {
+            Refresh();
+            if (mayBegin && !_translator!.IsRecording)
+            {
+                TraceHead head = _translator.At(Machine.Now.Ip);
+                if (head.Find(Machine.Now) is not { } trace)
+                {
+                    _translator.Visit(head);
+                }
+                else if (trace.Length <= last - Retired)
+                {
+                    long outcome = _translator.Run(trace, last - Retired);
+                    Retired += outcome >> 1;
+                    Translated += outcome >> 1;
+                    if ((outcome & 1) == 0)
+                    {
+                        continue;
+                    }
+                }
+            }
+            if (StepRecorded() is { } ending)
+            {
+                return ending;
+            }
+            mayBegin = _translator is not null && Interpreter.IsTaken;
+        }
+        return new(EndingKind.Stopped, 0, default);
+    }
+
+    public void Dispose() => Machine.Dispose();
+
+    /// <summary>The bundle at an address; what was decoded holds until code is written.</summary>
+    internal Trap TryBundleAt(ulong address, out Bundle? bundle)
+    {
+        Refresh();
+        if (_bundles.TryGetValue(address, out bundle))
+        {
+            return default;
+        }
+        Span<uint> words = stackalloc uint[Syllables.WordsMax];
+        int count = 1;
+        for (int index = 0; index < count; index++)
+        {
+            ulong place = address + (ulong)(4 * index);
+            if (!Machine.Memory.TryFetch(place, out words[index]))
+            {
+                return new(TrapKind.PageFault, place);
+            }
+            count = Syllables.LengthOf(words[0]);
+        }
+        if (_decoder.TryDecode(words[..count], out bundle) is { } wrong)
+        {
+            return new(TrapKind.IllegalOperation, 0, wrong);
+        }
+        _bundles.Add(address, bundle!);
+        return default;
+    }
+
+    private Ending? StepRecorded()
+    {
+        if (_translator is not { IsRecording: true } translator)
+        {
+            return Step();
+        }
+        Trap trap = TryBundleAt(Machine.Now.Ip, out Bundle? bundle);
+        if (trap.Kind != TrapKind.None)
+        {
+            return new(EndingKind.Killed, 0, trap);
+        }
+        translator.Before(bundle!);
+        Ending? ending = Step(bundle!);
+        if (ending is null && translator.IsRecording)
+        {
+            translator.After(Interpreter.IsTaken);
+        }
+        return ending;
+    }
+
+    private Ending? Step(Bundle bundle)
+    {
+        Trap trap = Interpreter.Step(bundle);
+        if (trap.Kind != TrapKind.None)
+        {
+            return new(EndingKind.Killed, 0, trap);
+        }
+        Retired++;
+        if (Interpreter.SystemCall is { } call)
+        {
+            CallSystem(call.Entry, call.Place);
+            if (_kernel.ExitStatus is { } status)
+            {
+                return new(EndingKind.Exited, status, default);
+            }
+        }
+        return null;
+    }
+
+    /// <summary>What was made of code holds until code is written (E2K-MEM-004).</summary>
+    private void Refresh()
+    {
+        if (Machine.Memory.CodeChanges != _codeChanges)
+        {
+            _bundles.Clear();
+            _translator?.Clear();
+            _codeChanges = Machine.Memory.CodeChanges;
+        }
+    }
+
+    /// <summary>
+    /// Arguments are the first registers of the window that the call would have had; the result
+    /// goes to the first, and the others are invalid (E2K-SYS-002).
+    /// </summary>
+    private void CallSystem(int entry, int place)
+    {
+        RegisterFile registers = Machine.Registers;
+        WindowPart window = Machine.Now.Window;
+        int first = RegisterFile.Globals + place;
+        int last = RegisterFile.Globals + window.Base + window.Size - 1;
+        Span<ulong> arguments = stackalloc ulong[Arguments];
+        for (int index = 0; index < Arguments; index++)
+        {
+            int register = first + 1 + index;
+            arguments[index] = register > last ? 0 : registers.Read(register).Low;
+        }
+        bool isCall = registers.TagOf(first) == 0 && entry is CallEntry or (int)FastEntry;
+        long result = isCall ? _kernel.Call(registers.Read(first).Low, arguments) : NoSuchCall;
+        if (_kernel.ExitStatus is not null)
+        {
+            return;
+        }
+        for (int register = first + 1; register <= last; register++)
+        {
+            registers.Write(register, default, Machine.HasTags ? Tags.Invalid(Width.Double) : 0);
+        }
+        registers.Write(first, new((ulong)result, 0), 0);
+    }
+}

@@ -1,0 +1,6 @@
+// The program `ashlar-e2k`.
+using System.CommandLine;
+using Ashlar.Tools.E2k;
+
+RootCommand root = new("Runs e2k (Elbrus) programs.") { RunCommand.Create() };
+return root.Parse(args).Invoke();

@@ -1,0 +1,174 @@
+// `ashlar-e2k run`: a program from its first bundle to its end. Spec: spec/e2k/linux.md.
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using Ashlar.E2k;
+
+namespace Ashlar.Tools.E2k;
+
+/// <summary>Runs a program.</summary>
+internal static class RunCommand
+{
+    private const int BadUse = 2;
+    private const int LimitReached = 124;
+    private const int PagesInMebibyte = 256;
+    private const int VersionMin = 2;
+    private const int VersionMax = 7;
+
+    /// <summary>Bytes of a program's file, at most.</summary>
+    private const long FileBytesMax = 1L << 30;
+
+    internal static Command Create()
+    {
+        Option<string?> cpu = new("--cpu")
+        {
+            Description = "the instruction set, v2 to v7; what the file asks for if not given",
+        };
+        Option<string> tags = new("--tags")
+        {
+            Description = "whether invalid values are told from numbers: on or off",
+            DefaultValueFactory = _ => "on",
+        };
+        tags.AcceptOnlyFromAmong("on", "off");
+        Option<bool> stats = new("--stats") { Description = "counts and speed, to standard error" };
+        Option<long?> limit = new("--limit") { Description = "wide instructions, at most" };
+        Option<long> memory = new("--memory")
+        {
+            Description = "MiB that the program may have",
+            DefaultValueFactory = _ => GuestOptions.PagesMaxByDefault / PagesInMebibyte,
+        };
+        Argument<string> program = new("PROGRAM") { Description = "a static ELF program" };
+        Argument<string[]> arguments = new("ARGS") { Description = "its arguments" };
+        Command command = new("run", "Runs a program.")
+        {
+            cpu,
+            tags,
+            stats,
+            limit,
+            memory,
+            program,
+            arguments,
+        };
+        command.SetAction(parsed =>
+        {
+            if (VersionOf(parsed.GetValue(cpu)) is not { } version)
+            {
+                return Refuse("--cpu takes v2 to v7");
+            }
+            if (parsed.GetValue(memory) is < 1 or > 1 << 20)
+            {
+                return Refuse("--memory takes 1 to 1048576 MiB");
+            }
+            if (parsed.GetValue(limit) is < 1)
+            {
+                return Refuse("--limit takes at least 1");
+            }
+            string path = parsed.GetRequiredValue(program);
+            GuestOptions options = new()
+            {
+                Version = version == 0 ? null : version,
+                HasTags = parsed.GetValue(tags) == "on",
+                PagesMax = parsed.GetValue(memory) * PagesInMebibyte,
+                Arguments = [path, .. parsed.GetValue(arguments) ?? []],
+                Environment = [.. EnvironmentOfOurs()],
+            };
+            long bundlesMax = parsed.GetValue(limit) ?? long.MaxValue;
+            return Run(path, options, bundlesMax, parsed.GetValue(stats));
+        });
+        return command;
+    }
+
+    /// <summary>0 where none is named, null where what is named is none.</summary>
+    private static int? VersionOf(string? name) =>
+        name is null ? 0
+        : name is ['v', char digit] && digit - '0' is >= VersionMin and <= VersionMax ? digit - '0'
+        : null;
+
+    private static IEnumerable<string> EnvironmentOfOurs() =>
+        Environment
+            .GetEnvironmentVariables()
+            .Cast<DictionaryEntry>()
+            .Select(one => $"{one.Key}={one.Value}")
+            .Order(StringComparer.Ordinal);
+
+    private static int Refuse(string text)
+    {
+        Console.Error.WriteLine($"ashlar-e2k: {text}");
+        return BadUse;
+    }
+
+    private static int Run(string path, GuestOptions options, long bundlesMax, bool showsStats)
+    {
+        byte[] file;
+        try
+        {
+            FileInfo info = new(path);
+            if (info.Exists && info.Length > FileBytesMax)
+            {
+                return Refuse($"{path} is larger than {FileBytesMax} bytes");
+            }
+            file = File.ReadAllBytes(path);
+        }
+        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
+        {
+            return Refuse($"{path} cannot be read");
+        }
+
+        using StandardStreams streams = new();
+        try
+        {
+            using GuestProcess process = GuestProcess.Start(file, options, streams);
+            Stopwatch watch = Stopwatch.StartNew();
+            Ending ending = process.Run(bundlesMax);
+            watch.Stop();
+            if (showsStats)
+            {
+                Show(process, watch.Elapsed);
+            }
+            return End(path, ending, process);
+        }
+        catch (ElfRefusalException refusal)
+        {
+            return Refuse($"{path}: {refusal.Message}");
+        }
+        catch (InsufficientMemoryException wrong)
+        {
+            return Refuse(wrong.Message);
+        }
+    }
+
+    private static void Show(GuestProcess process, TimeSpan time)
+    {
+        double millions = process.Retired / 1e6;
+        Console.Error.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{process.Retired} wide instructions, {time.TotalSeconds:F3} s, "
+                    + $"{millions / time.TotalSeconds:F1} million a second, "
+                    + $"{100.0 * process.Translated / Math.Max(1, process.Retired):F1} % translated"
+            )
+        );
+    }
+
+    private static int End(string path, Ending ending, GuestProcess process)
+    {
+        switch (ending.Kind)
+        {
+            case EndingKind.Exited:
+                return ending.Status;
+            case EndingKind.Stopped:
+                Console.Error.WriteLine($"ashlar-e2k: {path}: the limit was reached");
+                return LimitReached;
+            default:
+                ulong ip = process.Machine.State.Ip;
+                string what = Signals.Describe(ending.Trap);
+                Console.Error.WriteLine($"ashlar-e2k: {path}: {what} at {ip:x}");
+                return Signals.Die(ending.Trap.Kind);
+        }
+    }
+}
