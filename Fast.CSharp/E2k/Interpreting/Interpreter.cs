@@ -242,11 +242,11 @@ public sealed partial class Interpreter(Machine machine)
     {
         if (bundle.TurnBased.For(isTaken))
         {
-            _after.Based = _after.Based.Back;
+            _after.Based = _after.Based.TurnedBack();
         }
         if (bundle.TurnPredicates.For(isTaken))
         {
-            _after.Turning = _after.Turning.Back;
+            _after.Turning = _after.Turning.TurnedBack();
         }
         if (bundle.Advance.For(isTaken))
         {

@@ -22,7 +22,8 @@ public readonly record struct WindowPart(int Base, int Size, int Parameters);
 public readonly record struct Rotation(int First, int Pairs, int Turn)
 {
     /// <summary>One step back, which is what a rotation is (E2K-BR-005).</summary>
-    public Rotation Back => Pairs == 0 ? this : this with { Turn = (Turn + Pairs - 1) % Pairs };
+    public Rotation TurnedBack() =>
+        Pairs == 0 ? this : this with { Turn = (Turn + Pairs - 1) % Pairs };
 }
 
 /// <summary>Predicates as bits, and which of them are invalid (E2K-ST-008).</summary>

@@ -98,12 +98,12 @@ internal sealed class TracePlan
         }
         if (step.Bundle.TurnBased.For(isTaken))
         {
-            shape = shape with { Based = shape.Based.Back };
+            shape = shape with { Based = shape.Based.TurnedBack() };
         }
         return step.Bundle.TurnPredicates.For(isTaken)
             ? shape with
             {
-                Turning = shape.Turning.Back,
+                Turning = shape.Turning.TurnedBack(),
             }
             : shape;
     }
