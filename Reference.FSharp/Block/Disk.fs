@@ -49,17 +49,13 @@ module Disk =
             | _ -> ValueNone
         | _ -> ValueNone
 
-    let private compressed = "qcow2: compressed clusters are not supported"
-
-    /// Whether a range meets the cluster of an image that is compressed (BLK-DATA-010).
-    let private isCompressed (context: Context) (inode: Inode) (cluster: int64) (offset: int64) =
+    /// Whether a range meets the cluster of an image that is compressed (BLK-DATA-019): it is read
+    /// like any other, and copied when it is written in part.
+    let private noteCompressed (context: Context) (inode: Inode) (cluster: int64) (offset: int64) =
         match inode.Format with
-        | Format.Qcow2 { Feature = Some ImageFeature.Compressed } when
-            offset < cluster && not context.Profile.UsesFeatures
-            ->
-            Rule.touch context (Rule.data 10)
-            true
-        | _ -> false
+        | Format.Qcow2 { Feature = Some ImageFeature.Compressed } when offset < cluster ->
+            Rule.touch context (Rule.data 19)
+        | _ -> ()
 
     /// The parts of a range that no run covers.
     let private gaps (offset: int64) (length: int64) (runs: Content) : struct (int64 * int64) list =
@@ -157,9 +153,8 @@ module Disk =
 
         match imageOf world node with
         | ValueNone -> answer world (if Rule.choose context then Ok ValueNone else Error "*")
-        | ValueSome(struct (_, inode, cluster)) when isCompressed context inode cluster offset ->
-            answer world (Error compressed)
-        | ValueSome(struct (_, inode, _)) ->
+        | ValueSome(struct (_, inode, cluster)) ->
+            noteCompressed context inode cluster offset
             let own = Content.within offset length inode.Content
 
             match Graph.childNamed state node "backing" with
@@ -246,9 +241,8 @@ module Disk =
     and private own context state world node offset length replaced : Answer<unit> =
         match imageOf world node with
         | ValueNone -> answer world (Ok())
-        | ValueSome(struct (_, inode, cluster)) when isCompressed context inode cluster offset ->
-            answer world (Error compressed)
         | ValueSome(struct (id, inode, cluster)) ->
+            noteCompressed context inode cluster offset
             let first = offset / cluster * cluster
             let stop = (offset + length + cluster - 1L) / cluster * cluster
 

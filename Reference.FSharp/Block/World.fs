@@ -143,7 +143,11 @@ module World =
         Owned = true
         ForeignLocks = 0
         Content = []
-        Allocated = []
+        Allocated =
+            match format with
+            | Format.Qcow2 { Feature = Some ImageFeature.Compressed; ClusterBits = bits } ->
+                Content.write 0L (1L <<< bits) 1uy []
+            | _ -> []
     }
 
     /// The world with an inode replaced.

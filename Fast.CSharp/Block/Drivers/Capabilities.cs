@@ -25,6 +25,9 @@ public enum BlockWriteFlags
     /// A zero write that would have to write its zeroes does nothing (BLK-DATA-017).
     /// </summary>
     NoFallback = 8,
+
+    /// <summary>Compressed, where the format can; of whole clusters (BLK-DATA-019).</summary>
+    Compressed = 16,
 }
 
 /// <summary>Reads guest bytes. Beyond the node's end it gives zeroes. Null means success.</summary>

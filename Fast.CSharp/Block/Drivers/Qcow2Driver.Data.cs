@@ -34,7 +34,11 @@ public sealed partial class Qcow2Driver
     {
         Qcow2Image image = Connected();
         return await GrowToAsync(image, offsetBytes + buffer.Length).ConfigureAwait(false)
-            ?? await image.WriteAsync(offsetBytes, buffer).ConfigureAwait(false)
+            ?? await (
+                (flags & BlockWriteFlags.Compressed) != 0
+                    ? image.WriteCompressedAsync(offsetBytes, buffer)
+                    : image.WriteAsync(offsetBytes, buffer)
+            ).ConfigureAwait(false)
             ?? await SyncIfAskedAsync(flags).ConfigureAwait(false);
     }
 
@@ -89,7 +93,10 @@ public sealed partial class Qcow2Driver
         }
         return run.Kind switch
         {
-            ClusterKind.Data => new BlockExtent(BlockExtentFlags.Data, run.LengthBytes),
+            ClusterKind.Data or ClusterKind.Compressed => new BlockExtent(
+                BlockExtentFlags.Data,
+                run.LengthBytes
+            ),
             ClusterKind.Unallocated when Node.Backing is BlockEdge backing => await backing
                 .StatusAsync(offsetBytes, run.LengthBytes)
                 .ConfigureAwait(false),

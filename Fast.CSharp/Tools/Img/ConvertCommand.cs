@@ -2,13 +2,15 @@
 // Spec: spec/block/img.md (BLK-IMG-012).
 using System.Globalization;
 using System.Threading.Tasks;
+using Ashlar.Block;
+using Ashlar.Qmp;
 
 namespace Ashlar.Tools.Img;
 
 internal static class ConvertCommand
 {
     public const string Usage =
-        "[-f FMT] [-O FMT] [-o OPTIONS] [-n] [-p] [-q] [-S SIZE] [-m N] [-W] [-t CACHE] "
+        "[-c] [-f FMT] [-O FMT] [-o OPTIONS] [-n] [-p] [-q] [-S SIZE] [-m N] [-W] [-t CACHE] "
         + "[-T CACHE] [-U] FILENAME OUTPUT";
 
     /// <summary>-m goes from 1 to this, as in QEMU.</summary>
@@ -18,6 +20,7 @@ internal static class ConvertCommand
 
     private static readonly Switch[] Known =
     [
+        new("c"),
         new("f", true),
         new("O", true),
         new("o", true),
@@ -53,6 +56,11 @@ internal static class ConvertCommand
         if (!NewImage.IsKnown(format))
         {
             throw new ImgException($"Unknown file format '{format}'");
+        }
+        bool isCompressed = given.Has("c");
+        if (isCompressed && format != "qcow2")
+        {
+            throw new ImgException("Compression not supported for this file format");
         }
         string targetName = given.Operands[1];
         using OpenedImage source = OpenedImage.Open(
@@ -91,12 +99,20 @@ internal static class ConvertCommand
         {
             IsTargetZero = isNew,
             SparseBytes = sparse,
-            WriteFlags = cache.WriteFlags,
-            IsInOrder = !given.Has("W"),
+            WriteFlags = cache.WriteFlags | (isCompressed ? BlockWriteFlags.Compressed : 0),
+            UnitBytes = isCompressed ? ClusterOf(target) : 1,
+            // Packing is what takes the time, and it goes on in several threads at once.
+            IsInOrder = !given.Has("W") && !isCompressed,
         };
         await copy.RunAsync(tasks, progress).ConfigureAwait(false);
         ImgException.ThrowIf(await target.User.TryFlushAsync().ConfigureAwait(false));
         return 0;
+    }
+
+    private static int ClusterOf(OpenedImage image)
+    {
+        OptionValue described = new ImageQuery(isFlat: true).Describe(image.Node, image.FileName);
+        return (int)(described.Find("cluster-size")?.AsInteger ?? 1);
     }
 
     private static void Create(Switches given, string name, string format, long length)

@@ -29,6 +29,9 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
 
     public BlockWriteFlags WriteFlags { get; init; }
 
+    /// <summary>Pieces begin and end at multiples of this, or at the end.</summary>
+    public int UnitBytes { get; init; } = 1;
+
     /// <summary>Whether pieces are written in the order they lie in.</summary>
     public bool IsInOrder { get; init; }
 
@@ -85,10 +88,7 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
             Extent extent = await Extent
                 .FindAsync(source, _next, Math.Min(left, LongestZeroBytes))
                 .ConfigureAwait(false);
-            if (!extent.IsZero)
-            {
-                extent = extent with { LengthBytes = Math.Min(extent.LengthBytes, PieceBytes) };
-            }
+            extent = ToUnits(extent, left);
             Piece piece = new(_next, extent, _written);
             _next += extent.LengthBytes;
             _written = piece.Written.Task;
@@ -98,6 +98,21 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
         {
             _claim.Release();
         }
+    }
+
+    // Whole units; one that is zero in part is data.
+    private Extent ToUnits(Extent extent, long left)
+    {
+        long length = extent.LengthBytes;
+        if (extent.IsZero && (length == left || length >= UnitBytes))
+        {
+            return extent with
+            {
+                LengthBytes = length == left ? length : length - (length % UnitBytes),
+            };
+        }
+        length = Math.Min(length + UnitBytes - 1, PieceBytes);
+        return new(false, Math.Min(length - (length % UnitBytes), left));
     }
 
     private async Task CopyAsync(Piece piece, Memory<byte> buffer)
@@ -125,7 +140,11 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
             int length =
                 SparseBytes == 0
                     ? bytes.Length
-                    : ZeroBytes.RunLength(bytes.Span[place..], SparseBytes, out isZero);
+                    : ZeroBytes.RunLength(
+                        bytes.Span[place..],
+                        Math.Max(SparseBytes, UnitBytes),
+                        out isZero
+                    );
             if (isZero)
             {
                 await ZeroAsync(piece.Offset + place, length).ConfigureAwait(false);

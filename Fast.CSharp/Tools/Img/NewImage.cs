@@ -95,9 +95,10 @@ internal sealed class NewImage
             return WithGiven(text, "preallocation").Append('\n').ToString();
         }
         Qcow2CreationOptions made = Qcow2Options();
+        string type = made.IsZstandard ? "zstd" : "zlib";
         text.Append(CultureInfo.InvariantCulture, $" cluster_size={made.ClusterBytes}");
         WithGiven(text.Append(" extended_l2=off"), "preallocation");
-        text.Append(CultureInfo.InvariantCulture, $" compression_type=zlib size={size}");
+        text.Append(CultureInfo.InvariantCulture, $" compression_type={type} size={size}");
         WithGiven(WithGiven(WithGiven(text, "compat"), "backing_file"), "backing_fmt");
         text.Append(CultureInfo.InvariantCulture, $" lazy_refcounts=off");
         text.Append(CultureInfo.InvariantCulture, $" refcount_bits={made.RefcountBits}\n");
@@ -146,8 +147,19 @@ internal sealed class NewImage
             },
             ClusterBytes = checked((int)Math.Min(int.MaxValue, Size("cluster_size") ?? 65536)),
             RefcountBits = checked((int)Math.Min(int.MaxValue, Size("refcount_bits") ?? 16)),
+            IsZstandard = IsZstandard,
             BackingFileName = BackingFile,
             BackingFormat = BackingFormat,
+        };
+
+    private bool IsZstandard =>
+        Find("compression_type") switch
+        {
+            null or "zlib" => false,
+            "zstd" => true,
+            string other => throw new ImgException(
+                $"{FileName}: Invalid parameter '{other}' for compression_type"
+            ),
         };
 
     // Better a refusal than an image that is not what was asked for.
@@ -159,7 +171,6 @@ internal sealed class NewImage
                 ("preallocation", new[] { "off" }),
                 ("lazy_refcounts", new[] { "off" }),
                 ("extended_l2", new[] { "off" }),
-                ("compression_type", new[] { "zlib" }),
             }
         )
         {

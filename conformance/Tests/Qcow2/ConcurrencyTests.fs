@@ -101,6 +101,12 @@ let private request (random: Random) (subject: Subject) from till : Task =
         Array.fill subject.Expected from length 0uy
         let mayUnmap = random.Next 2 = 0
         orFail "zeroes" (image.WriteZeroesAsync(int64 from, int64 length, mayUnmap))
+    | 5 when random.Next 2 = 0 ->
+        let from, till = wholeClusters subject from till
+        let bytes = Array.zeroCreate<byte>(till - from)
+        drawCompressible random bytes
+        Array.blit bytes 0 subject.Expected from bytes.Length
+        orFail "packed" (image.WriteCompressedAsync(int64 from, ReadOnlyMemory bytes))
     | 5 -> orFail "own" (image.OwnAsync(int64 from, int64 length))
     | _ ->
         let expected = Array.sub subject.Expected from length

@@ -127,20 +127,40 @@ let private refused =
                 Expect.equal (refusal path) text "text")
         }
 
-        test "compressed clusters, by the request that meets one (BLK-DATA-010)" {
-            inDirectory (fun directory path ->
-                let raw = Path.Combine(directory, "raw")
-                File.WriteAllBytes(raw, Array.create 1048576 7uy)
-                qemuImg [ "convert"; "-q"; "-c"; "-f"; "raw"; "-O"; "qcow2"; raw; path ]
-                Expect.equal (refusal path) "opens read-write" "opening"
-                use file = openPath path
-                let image = openOn file
-                let buffer = Array.zeroCreate<byte> 512
-                let text = Some "qcow2: compressed clusters are not supported"
-                let reading = image.ReadAsync(65536L, Memory buffer) |> wait
-                Expect.equal (reading |> Option.map _.Text) text "a read"
-                let writing = image.WriteAsync(65536L, ReadOnlyMemory buffer) |> wait
-                Expect.equal (writing |> Option.map _.Text) text "a write")
+        test "compressed clusters are read, and copied when written in part (BLK-DATA-019)" {
+            for kind in [ "zlib"; "zstd" ] do
+                inDirectory (fun directory path ->
+                    let raw = Path.Combine(directory, "raw")
+                    let content = Array.init 1048577 (fun index -> byte (index / 700))
+                    File.WriteAllBytes(raw, content)
+                    let options = $"compression_type={kind}"
+
+                    qemuImg [
+                        "convert"
+                        "-q"
+                        "-c"
+                        "-f"
+                        "raw"
+                        "-O"
+                        "qcow2"
+                        "-o"
+                        options
+                        raw
+                        path
+                    ]
+
+                    let length = 1048576 + 512
+                    let expected = Array.zeroCreate<byte> length
+                    Array.blit content 0 expected 0 content.Length
+                    use file = openPath path
+                    let image = openOn file
+                    Expect.equal (read image 0L length) expected kind
+                    write image 100000L (Array.create 1000 9uy)
+                    Array.fill expected 100000 1000 9uy
+                    image.WriteBackAsync() |> wait |> orFail "write back"
+                    File.WriteAllBytes(raw, expected)
+                    qemuImg [ "check"; "-q"; path ]
+                    qemuImg [ "compare"; "-q"; "-f"; "raw"; "-F"; "qcow2"; raw; path ])
         }
 
         test "a backing file's name and format are read (BLK-OPEN-012)" {

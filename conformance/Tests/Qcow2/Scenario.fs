@@ -38,7 +38,8 @@ let drawOptions (random: Random) =
         SizeBytes = size,
         Version = version,
         ClusterBytes = cluster,
-        RefcountBits = width
+        RefcountBits = width,
+        IsZstandard = (version = 3 && random.Next 2 = 0)
     )
 
 let connect (subject: Subject) =
@@ -106,6 +107,33 @@ let private truncate (random: Random) (subject: Subject) =
         Array.blit subject.Expected 0 resized 0 (min old size)
         subject.Expected <- resized
 
+/// The clusters that lie whole in a range; the last may end with the guest.
+let wholeClusters (subject: Subject) from till =
+    let cluster = subject.Image.ClusterBytes
+    let first = (from + cluster - 1) / cluster * cluster
+
+    let last =
+        if till = subject.Expected.Length then
+            till
+        else
+            till / cluster * cluster
+
+    if first < last then first, last else 0, 0
+
+/// Bytes of which some runs pack well and others do not.
+let drawCompressible (random: Random) (bytes: byte[]) =
+    let mutable at = 0
+
+    while at < bytes.Length do
+        let stop = min bytes.Length (at + 1 + random.Next 3000)
+
+        if random.Next 3 = 0 then
+            random.NextBytes(bytes.AsSpan(at, stop - at))
+        else
+            Array.fill bytes at (stop - at) (byte (random.Next 256))
+
+        at <- stop
+
 /// One random request, done on the image and on the array.
 let step (random: Random) (subject: Subject) =
     match random.Next 40 with
@@ -134,7 +162,18 @@ let step (random: Random) (subject: Subject) =
         let from, till = drawRange random subject
 
         subject.Image.OwnAsync(int64 from, int64 (till - from)) |> wait |> orFail "own"
-    | n when n < 38 -> writeBack subject
+    | n when n < 37 -> writeBack subject
+    | n when n < 39 ->
+        let from, till = drawRange random subject
+        let from, till = wholeClusters subject from till
+        let bytes = Array.zeroCreate<byte>(till - from)
+        drawCompressible random bytes
+
+        subject.Image.WriteCompressedAsync(int64 from, ReadOnlyMemory bytes)
+        |> wait
+        |> orFail "compressed write"
+
+        Array.blit bytes 0 subject.Expected from bytes.Length
     | _ -> reopen subject
 
 /// Compares everything and brings the file to rest.

@@ -7,7 +7,7 @@ using System.Threading.Tasks;
 
 namespace Ashlar.Block;
 
-internal sealed class Qcow2Allocator
+internal sealed partial class Qcow2Allocator
 {
     // A table of many clusters looks for a place behind the file's end; every failed attempt makes
     // a block there or passes a cluster that an image counts without having it.
@@ -101,6 +101,7 @@ internal sealed class Qcow2Allocator
     {
         for (int index = 0; index < run.Count; index++)
         {
+            ForgetPacked(run.FirstCluster + index);
             BlockError? error = await _refcounts
                 .DecrementAsync(run.FirstCluster + index)
                 .ConfigureAwait(false);
@@ -122,6 +123,7 @@ internal sealed class Qcow2Allocator
         while (_freed.Count > 0)
         {
             long cluster = _freed[^1];
+            ForgetPacked(cluster);
             BlockError? error = await _refcounts.DecrementAsync(cluster).ConfigureAwait(false);
             if (error is null or { Kind: BlockErrorKind.Corrupt })
             {

@@ -22,6 +22,9 @@ public sealed record Qcow2CreationOptions
     /// <summary>The width of a refcount: a power of two up to 64; 16 in version 2.</summary>
     public int RefcountBits { get; init; } = 16;
 
+    /// <summary>True for compressed clusters of zstd rather than zlib; version 3 only.</summary>
+    public bool IsZstandard { get; init; }
+
     /// <summary>The header's backing file name; null for none.</summary>
     public string? BackingFileName { get; init; }
 
@@ -89,6 +92,13 @@ public static class Qcow2Creation
                     + "(use version=v3 or greater)"
             );
         }
+        if (options.Version == 2 && options.IsZstandard)
+        {
+            return Refused(
+                "Non-zlib compression type is only supported with compatibility level 1.1 and "
+                    + "above (use version=v3 or greater)"
+            );
+        }
         if (options.SizeBytes < 0 || options.SizeBytes % 512 != 0)
         {
             return Refused("Image size must be a multiple of 512 bytes");
@@ -135,6 +145,11 @@ public static class Qcow2Creation
         header = new byte[nameOffset + name.Length];
         Span<byte> bytes = header;
         WriteFixedPart(bytes, options.Version, layout);
+        if (options.IsZstandard)
+        {
+            bytes[Qcow2Header.IncompatibleFieldOffset + 7] = (byte)Qcow2Header.CompressionTypeBit;
+            bytes[Qcow2Header.CompressionTypeFieldOffset] = 1;
+        }
         if (name.Length > 0)
         {
             BinaryPrimitives.WriteInt64BigEndian(bytes[8..], nameOffset);

@@ -7,6 +7,8 @@ namespace Ashlar.Block;
 /// <summary>Sizes and shifts that follow from cluster size and refcount width.</summary>
 internal readonly struct Qcow2Geometry
 {
+    private const long PackedSectorBytes = 512;
+
     internal Qcow2Geometry(int clusterBits, int refcountOrder)
     {
         ClusterBits = clusterBits;
@@ -55,6 +57,27 @@ internal readonly struct Qcow2Geometry
     /// <summary>Entries of the first-level table for a guest of that many bytes.</summary>
     internal ulong L1EntriesFor(ulong guestBytes) =>
         (guestBytes >> L1EntryBits) + ((guestBytes & ((1ul << L1EntryBits) - 1)) != 0 ? 1ul : 0ul);
+
+    /// <summary>The bits of a compressed entry that say where its bytes begin.</summary>
+    internal int PackedOffsetBits => 62 - (ClusterBits - 8);
+
+    /// <summary>Where a compressed cluster's bytes begin.</summary>
+    internal long PackedOffset(ulong entry) => (long)(entry & ((1ul << PackedOffsetBits) - 1));
+
+    /// <summary>How many bytes there are up to the end of the last sector.</summary>
+    internal int PackedBytes(ulong entry)
+    {
+        long more = (long)((entry & ~Qcow2Entry.Compressed) >> PackedOffsetBits);
+        long start = PackedOffset(entry);
+        return (int)((start & -PackedSectorBytes) + ((more + 1) * PackedSectorBytes) - start);
+    }
+
+    /// <summary>The entry of a compressed cluster.</summary>
+    internal ulong CompressedEntry(long offset, int bytes)
+    {
+        long more = ((offset + bytes - 1) / PackedSectorBytes) - (offset / PackedSectorBytes);
+        return Qcow2Entry.Compressed | ((ulong)more << PackedOffsetBits) | (ulong)offset;
+    }
 
     internal bool IsAligned(ulong offset) => (offset & (ulong)(ClusterBytes - 1)) == 0;
 }

@@ -15,6 +15,7 @@ internal sealed class Qcow2Header
     internal const int SizeFieldOffset = 24;
     internal const int L1SizeFieldOffset = 36;
     internal const int RefcountTableFieldOffset = 48;
+    internal const int IncompatibleFieldOffset = 72;
     internal const int AutoclearFieldOffset = 88;
     internal const int CompressionTypeFieldOffset = 104;
 

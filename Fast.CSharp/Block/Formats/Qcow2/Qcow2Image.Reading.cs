@@ -94,6 +94,8 @@ internal sealed partial class Qcow2Image
         {
             case ClusterKind.Data:
                 return _tables.Storage.ReadAsync(run.HostOffset, part);
+            case ClusterKind.Compressed:
+                return ReadCompressedAsync(run, offset, part);
             case ClusterKind.Zero:
                 part.Span.Clear();
                 return default;

@@ -147,8 +147,8 @@ internal sealed partial class Qcow2Image
         {
             return WritePlan.Failed(run.Error);
         }
-        WriteResult owned =
-            run.HostOffset != 0 ? await FindOwnedAsync(run).ConfigureAwait(false) : default;
+        bool mayOwn = run.HostOffset != 0 && run.Kind != ClusterKind.Compressed;
+        WriteResult owned = mayOwn ? await FindOwnedAsync(run).ConfigureAwait(false) : default;
         if (owned.Error is not null)
         {
             return WritePlan.Failed(owned.Error);

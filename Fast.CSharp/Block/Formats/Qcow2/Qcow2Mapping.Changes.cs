@@ -42,6 +42,10 @@ internal sealed partial class Qcow2Mapping
     internal ValueTask<BlockError?> LinkAsync(long guestOffset, long hostOffset, int count) =>
         ReplaceAsync(guestOffset, count, (ulong)hostOffset | Qcow2Entry.Copied, keepsHost: false);
 
+    /// <summary>Gives a guest cluster an entry for compressed bytes.</summary>
+    internal ValueTask<BlockError?> LinkCompressedAsync(long guestOffset, ulong entry) =>
+        ReplaceAsync(guestOffset, 1, entry, keepsHost: false);
+
     /// <summary>
     /// Makes guest clusters zero clusters, keeping the host clusters they have unless they may be
     /// unmapped. They lie in one page of one table; version 3 only.
@@ -200,27 +204,44 @@ internal sealed partial class Qcow2Mapping
                 return error;
             }
         }
+        bool isPacked = (entry & Qcow2Entry.Compressed) != 0;
         for (int index = 0; index < count; index++)
         {
             int at = place + (index * sizeof(ulong));
-            long old = Qcow2Entry.Offset(page.Entry(at));
+            ulong before = page.Entry(at);
+            long old = Qcow2Entry.Offset(before);
             ulong replacement = entry;
-            if (keepsHost && old != 0)
+            if ((before & Qcow2Entry.Compressed) != 0)
             {
-                replacement |= page.Entry(at) & (Qcow2Entry.OffsetMask | Qcow2Entry.Copied);
+                FreePacked(before);
             }
-            else if (old != 0 && old != Qcow2Entry.Offset(entry))
+            else if (keepsHost && old != 0)
+            {
+                replacement |= before & (Qcow2Entry.OffsetMask | Qcow2Entry.Copied);
+            }
+            else if (old != 0 && (isPacked || old != Qcow2Entry.Offset(entry)))
             {
                 _allocator.FreeLater(old >> _geometry.ClusterBits);
             }
             page.SetEntry(at, replacement);
-            if (Qcow2Entry.Offset(entry) != 0)
+            if (!isPacked && Qcow2Entry.Offset(entry) != 0)
             {
                 entry += (ulong)_geometry.ClusterBytes;
             }
         }
         _tables.Cache.MarkDirty(page);
         return null;
+    }
+
+    // One reference for each host cluster that the sectors touch (FMT-QCOW2-206).
+    private void FreePacked(ulong entry)
+    {
+        long start = _geometry.PackedOffset(entry);
+        long last = (start + _geometry.PackedBytes(entry) - 1) >> _geometry.ClusterBits;
+        for (long cluster = start >> _geometry.ClusterBits; cluster <= last; cluster++)
+        {
+            _allocator.FreeLater(cluster);
+        }
     }
 
     /// <summary>Refuses a host cluster that data of this image cannot be in; 0 is none.</summary>

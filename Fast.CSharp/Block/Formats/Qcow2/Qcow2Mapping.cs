@@ -17,17 +17,22 @@ internal enum ClusterKind : byte
 
     /// <summary>In a host cluster.</summary>
     Data,
+
+    /// <summary>Packed, from a byte of the file on.</summary>
+    Compressed,
 }
 
 /// <summary>
 /// A run of guest bytes of one kind, contiguous in the file too. The host offset belongs to the
-/// first byte asked for; it is 0 when there is no host cluster.
+/// first byte asked for; it is 0 when there is no host cluster. Of a compressed cluster it is that
+/// of the packed bytes, and so many of them are read at most.
 /// </summary>
 internal readonly record struct MappingResult(
     ClusterKind Kind,
     long HostOffset,
     long LengthBytes,
-    BlockError? Error
+    BlockError? Error,
+    int PackedBytes = 0
 );
 
 internal sealed partial class Qcow2Mapping
@@ -115,6 +120,11 @@ internal sealed partial class Qcow2Mapping
         }
         long inCluster = _geometry.OffsetInCluster(guestOffset);
         long length = _geometry.ClusterBytes - inCluster;
+        if (kind == ClusterKind.Compressed)
+        {
+            int packed = _geometry.PackedBytes(page.Entry(place));
+            return new(kind, host, Math.Min(length, maxBytes), null, packed);
+        }
         long next = host;
         while (length < maxBytes && (place += sizeof(ulong)) < _geometry.PageBytes)
         {
@@ -150,13 +160,12 @@ internal sealed partial class Qcow2Mapping
         }
         if ((entry & Qcow2Entry.Compressed) != 0)
         {
-            return new BlockError(
-                BlockErrorKind.NotSupported,
-                "qcow2: compressed clusters are not supported"
-            )
-            {
-                OffsetBytes = guestOffset,
-            };
+            // FMT-QCOW2-201, -207, -209
+            kind = ClusterKind.Compressed;
+            hostOffset = _geometry.PackedOffset(entry);
+            return (entry & Qcow2Entry.Copied) == 0 && hostOffset < _tables.FileEndBytes
+                ? null
+                : Invalid(guestOffset, entry);
         }
         bool isZero = (entry & Qcow2Entry.Zero) != 0;
         kind = isZero ? ClusterKind.Zero : ClusterKind.Data;
@@ -165,10 +174,11 @@ internal sealed partial class Qcow2Mapping
             && _geometry.IsAligned((ulong)hostOffset)
             && (isZero ? _hasZeroClusters : hostOffset != 0)
             && (hostOffset != 0 || (entry & Qcow2Entry.Copied) == 0);
-        return isValid
-            ? null
-            : Qcow2Corruption.At($"L2 entry of guest offset {guestOffset:x} is invalid: {entry:x}");
+        return isValid ? null : Invalid(guestOffset, entry);
     }
+
+    private static BlockError Invalid(long guestOffset, ulong entry) =>
+        Qcow2Corruption.At($"L2 entry of guest offset {guestOffset:x} is invalid: {entry:x}");
 
     private ValueTask<PageResult> PageAsync(long tableOffset, long guestOffset)
     {

@@ -29,6 +29,10 @@ internal sealed partial class Qcow2Refcounts
     /// </summary>
     internal long ClustersCovered => _tables.RefcountTableEntries << _geometry.RefcountBlockBits;
 
+    /// <summary>The largest count that an entry can say.</summary>
+    internal ulong MaxCount =>
+        _geometry.RefcountOrder == 6 ? ulong.MaxValue : (1ul << (1 << _geometry.RefcountOrder)) - 1;
+
     internal async ValueTask<RefcountResult> GetAsync(long cluster)
     {
         OffsetResult block = await FindBlockAsync(cluster).ConfigureAwait(false);
