@@ -70,6 +70,7 @@ let clean = [
         Qmp.SameAsQemuTests.tests
     ]
     Img.ImgTests.tests
+    Img.CheckTests.tests
     IoTool.IoToolTests.tests
     testList "storaged" [
         Storaged.FlatOptionsTests.tests

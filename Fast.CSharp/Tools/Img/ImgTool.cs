@@ -17,6 +17,7 @@ internal static class ImgTool
     )
     {
         ["bench"] = (BenchCommand.RunAsync, BenchCommand.Usage),
+        ["check"] = (CheckCommand.RunAsync, CheckCommand.Usage),
         ["compare"] = (CompareCommand.RunAsync, CompareCommand.Usage),
         ["convert"] = (ConvertCommand.RunAsync, ConvertCommand.Usage),
         ["create"] = (CreateCommand.RunAsync, CreateCommand.Usage),

@@ -58,6 +58,9 @@ internal sealed class Qcow2Header
     internal uint HeaderBytes { get; private init; }
     internal byte CompressionType { get; private init; }
 
+    /// <summary>True when the image's bitmaps follow its content.</summary>
+    internal bool HasBitmaps => (AutoclearFeatures & BitmapsBit) != 0;
+
     internal Qcow2Geometry Geometry => new((int)_clusterBits, (int)RefcountOrder);
 
     /// <summary>Where header extensions must have ended.</summary>
@@ -164,7 +167,7 @@ internal sealed class Qcow2Header
         {
             return Refused("qcow2: Image has internal snapshots; cannot be opened read/write");
         }
-        return (AutoclearFeatures & BitmapsBit) != 0
+        return HasBitmaps
             ? Refused("qcow2: Image has persistent bitmaps; cannot be opened read/write")
             : null;
     }

@@ -19,6 +19,9 @@ internal static class Qcow2Limits
     /// </summary>
     internal const int MaxL1Bytes = 32 * 1024 * 1024;
 
+    /// <summary>Entries of L1 tables, snapshots' too, that one check looks at.</summary>
+    internal const long MaxCheckedL1Entries = 1 << 24;
+
     /// <summary>QEMU's bound on a refcount table; a larger one opens nowhere.</summary>
     internal const int MaxRefcountTableBytes = 8 * 1024 * 1024;
 

@@ -1,0 +1,101 @@
+/// `ashlar img check` beside QEMU's: the same numbers, texts and exit codes.
+module Ashlar.Conformance.Tests.Img.CheckTests
+
+open System
+open System.IO
+open System.Text.Json
+open Expecto
+open Ashlar.Conformance.Tests
+open Ashlar.Conformance.Tests.Qcow2
+open Ashlar.Conformance.Tests.Storaged
+
+let private ours directory arguments =
+    use child = Daemon.startAshlar directory ("img" :: arguments)
+    let errors = child.StandardError.ReadToEndAsync()
+    let output = child.StandardOutput.ReadToEndAsync()
+
+    if not (child.WaitForExit Daemon.patience) then
+        child.Kill()
+        failtest "the tool does not come to an end"
+
+    child.ExitCode, output.Result, errors.Result
+
+let private theirs directory arguments =
+    Needs.qemuImg ()
+    let line = String.concat " " (arguments |> List.map (fun (a: string) -> $"'{a}'"))
+    Programs.start "sh" [ "-c"; $"cd '{directory}' && exec qemu-img {line}" ]
+
+let private make directory arguments =
+    let code, _, errors = theirs directory arguments
+    Expect.equal code 0 errors
+
+let private members (text: string) =
+    use parsed = JsonDocument.Parse text
+
+    [
+        for one in parsed.RootElement.EnumerateObject() do
+            one.Name, one.Value.GetRawText()
+    ]
+    |> List.sort
+
+let private big64 (bytes: byte[]) (offset: int) =
+    Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(ReadOnlySpan(bytes, offset, 8))
+
+/// Bytes of an image changed: a count, an entry of the first L2 table, or nothing.
+let private damage (random: Random) (path: string) =
+    let bytes = File.ReadAllBytes path
+    let counts = int (big64 bytes (int (big64 bytes 48)))
+    let l1 = int (big64 bytes 40)
+    let l2 = int (big64 bytes l1 &&& 0x00fffffffffffe00UL)
+
+    for _ in 1 .. random.Next 4 do
+        match random.Next 3 with
+        | 0 -> bytes[counts + 1 + 2 * random.Next 40] <- byte (random.Next 3)
+        | 1 when l2 <> 0 -> bytes[l2 + 8 * random.Next 8] <- byte (random.Next 2 * 128)
+        | _ -> bytes[l1] <- byte (random.Next 2 * 128)
+
+    File.WriteAllBytes(path, bytes)
+
+let private scenario (random: Random) =
+    Temporary.withDirectory "check" (fun directory ->
+        let raw = Array.zeroCreate<byte>(65536 * (1 + random.Next 30))
+
+        for _ in 0 .. random.Next 6 do
+            let from = random.Next raw.Length
+            let till = min raw.Length (from + random.Next 300_000)
+            random.NextBytes(Span(raw, from, till - from))
+
+        File.WriteAllBytes(Path.Combine(directory, "a.raw"), raw)
+        let compressed = if random.Next 2 = 0 then [ "-c" ] else []
+        let convert = [ "convert"; "-f"; "raw"; "-O"; "qcow2"; "a.raw"; "a.qcow2" ]
+        make directory (convert.Head :: compressed @ convert.Tail)
+
+        if random.Next 2 = 0 then
+            make directory [ "snapshot"; "-c"; "s"; "a.qcow2" ]
+
+        damage random (Path.Combine(directory, "a.qcow2"))
+
+        for form in [ "human"; "json" ] do
+            let arguments = [ "check"; "-f"; "qcow2"; $"--output={form}"; "a.qcow2" ]
+            let code, output, _ = ours directory arguments
+            let expectedCode, expected, errors = theirs directory arguments
+            Expect.equal code expectedCode $"the exit code: {output}{errors}"
+
+            if form = "json" then
+                Expect.equal (members output) (members expected) errors
+            else
+                Expect.equal output expected errors)
+
+let tests =
+    testList "check" [
+        let name = "check finds what QEMU's does (BLK-IMG-016, FMT-QCOW2-801, FMT-QCOW2-803)"
+        test name { Seeds.forSeeds name 12 scenario }
+
+        test "what has no check is code 63 (BLK-IMG-016)" {
+            Temporary.withDirectory "check" (fun directory ->
+                File.WriteAllBytes(Path.Combine(directory, "a.raw"), Array.zeroCreate 512)
+                let code, _, errors = ours directory [ "check"; "-f"; "raw"; "a.raw" ]
+                Expect.equal code 63 "the exit code"
+                Expect.stringContains errors "This image format does not support checks" "text")
+        }
+    ]
