@@ -205,63 +205,12 @@ let private run (version: int option) tags (limit: int64) (path: string) argumen
                 124
 
 let private runCommand () =
-    let program = Argument<string>("PROGRAM", Description = "a static program of 64 bits")
-
-    let arguments =
-        Argument<string[]>("ARGS", Description = "its arguments", Arity = ArgumentArity.ZeroOrMore)
-
-    let version =
-        Option<string>("--cpu", Description = "v2 to v6; without it as the program says")
-
-    let tags =
-        Option<string>("--tags", Description = "on or off: whether invalid values are told")
-
-    let limit = Option<string>("--limit", Description = "wide instructions at most")
-
     let command = Command("run", "Run an e2k program on the reference.")
-    command.Arguments.Add program
-    command.Arguments.Add arguments
-    command.Options.Add version
-    command.Options.Add tags
-    command.Options.Add limit
+    E2kArguments.addTo command
 
     command.SetAction(fun parsed ->
-        let wanted =
-            match parsed.GetValue version with
-            | null -> Ok None
-            | "v2" -> Ok(Some 2)
-            | "v3" -> Ok(Some 3)
-            | "v4" -> Ok(Some 4)
-            | "v5" -> Ok(Some 5)
-            | "v6" -> Ok(Some 6)
-            | other -> Error $"there is no version {other}"
-
-        let most =
-            match parsed.GetValue limit with
-            | null -> Ok Int64.MaxValue
-            | digits ->
-                match Int64.TryParse digits with
-                | true, number when number > 0L -> Ok number
-                | _ -> Error $"--limit is a number from 1 on, not '{digits}'"
-
-        let checks =
-            match parsed.GetValue tags with
-            | null
-            | "on" -> Ok true
-            | "off" -> Ok false
-            | other -> Error $"--tags is on or off, not '{other}'"
-
-        let given =
-            match parsed.GetValue arguments with
-            | null -> []
-            | some -> List.ofArray some
-
-        match wanted, checks, most, parsed.GetValue program with
-        | Error wrong, _, _, _
-        | _, Error wrong, _, _
-        | _, _, Error wrong, _ -> Arguments.misuse wrong
-        | _, _, _, null -> Arguments.misuse "which program?"
-        | Ok version, Ok tags, Ok limit, path -> run version tags limit path given)
+        let asked = E2kArguments.runOf parsed
+        run asked.Version asked.Tags asked.Limit asked.Path asked.Given)
 
     command
 
@@ -279,6 +228,8 @@ let command () =
     let command = Command("e2k", "Check the reference of the e2k machine.")
     command.Subcommands.Add vectorsOf
     command.Subcommands.Add(runCommand ())
+    command.Subcommands.Add(E2kEngineCommand.lockstep ())
+    command.Subcommands.Add(E2kEngineCommand.fuzz ())
     command.Subcommands.Add(E2kTextCommand.asm ())
     command.Subcommands.Add(E2kTextCommand.dis ())
     command

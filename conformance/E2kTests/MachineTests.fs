@@ -26,7 +26,7 @@ let private fresh () =
     let memory = Memory 64
     memory.Map (codeAt / 4096UL) everything
     memory.Map (dataAt / 4096UL) everything
-    let registers = RegisterFile()
+    let registers = RegisterFile true
 
     for place in 0 .. State.firstWindow - 1 do
         registers.Write place (State.valid Bits.zero)

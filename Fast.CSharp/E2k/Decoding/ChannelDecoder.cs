@@ -282,7 +282,7 @@ internal sealed class ChannelDecoder(
             ("move", Form.OneSource) => job with { Kind = JobKind.Move },
             ("gettag", Form.OneSource) => job with { Kind = JobKind.GetTag },
             ("getstack", Form.OneSource) => job with { Kind = JobKind.GetStack },
-            ("puttag", Form.TwoSources) => job with { Kind = JobKind.PutTag },
+            ("puttag", Form.TwoSources or Form.Load) => job with { Kind = JobKind.PutTag },
             _ => Computation(job, channel),
         };
     }

@@ -180,7 +180,7 @@ public sealed partial class Interpreter
 
     private void Finish(Job job, Operand target, Bits bits, bool isValid)
     {
-        if (_isPoisoned)
+        if (_isPoisoned && !Planted.Is(Bug.PoisonForgotten))
         {
             Write(target, bits with { Low = bits.Low | Poison }, Tags.Invalid(WidthOf(target)));
         }

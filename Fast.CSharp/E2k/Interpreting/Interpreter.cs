@@ -158,7 +158,7 @@ public sealed partial class Interpreter(Machine machine)
         {
             Fail(TrapKind.StackBounds);
         }
-        else if (_machine.HasTags)
+        else if (_machine.HasTags && !Planted.Is(Bug.NewRegistersValid))
         {
             for (int number = _window.Size; number < size; number++)
             {
@@ -320,7 +320,9 @@ public sealed partial class Interpreter(Machine machine)
         _after.Window = new(_window.Base + shift, handed, handed);
         _after.Based = default;
         _after.Turning = default;
-        _after.Predicates = _machine.Unwritten;
+        _after.Predicates = Planted.Is(Bug.PredicatesHandedOver)
+            ? _after.Predicates
+            : _machine.Unwritten;
         _after.Depth++;
         _after.ForgetTransfers();
     }

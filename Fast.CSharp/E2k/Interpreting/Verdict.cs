@@ -134,7 +134,11 @@ internal static class Predicates
     /// </summary>
     private static Verdict Combine(LogicKind kind, Verdict left, Verdict right)
     {
-        if (kind is LogicKind.AndThen or LogicKind.Move && left == Verdict.HoldsNot)
+        if (
+            kind is LogicKind.AndThen or LogicKind.Move
+            && left == Verdict.HoldsNot
+            && !Planted.Is(Bug.LandpNeedsBoth)
+        )
         {
             return Verdict.HoldsNot;
         }

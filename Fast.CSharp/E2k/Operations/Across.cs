@@ -130,7 +130,9 @@ internal static class Across
     {
         ulong first = SmallestOf(a.AsUInt16());
         ulong second = SmallestOf(b.AsUInt16());
-        return (ushort)second < (ushort)first ? second + (8UL << 16) : first;
+        bool isBelow = (ushort)second < (ushort)first;
+        isBelow |= Planted.Is(Bug.LastSmallestHalf) && (ushort)second == (ushort)first;
+        return isBelow ? second + (8UL << 16) : first;
     }
 
     /// <summary>E2K-PACK-017: of sixteen bytes of the second source.</summary>
@@ -171,6 +173,7 @@ internal static class Across
 
     private static V PackHalves(V a, V b, short least, short most)
     {
+        (a, b) = Planted.Is(Bug.NarrowedSourcesSwapped) ? (b, a) : (a, b);
         Vector128<short> low = Vector128.Clamp(
             b.AsInt16(),
             Vector128.Create(least),

@@ -43,5 +43,9 @@ internal static class Comparisons
 
     internal static ulong Bit(bool isTrue) => isTrue ? 1UL : 0;
 
-    private static ulong EvenParity(ulong a) => (ulong)(~BitOperations.PopCount((byte)a) & 1);
+    private static ulong EvenParity(ulong a)
+    {
+        ulong byteOf = Planted.Is(Bug.ParityOfWholeNumber) ? a : (byte)a;
+        return (ulong)(~BitOperations.PopCount(byteOf) & 1);
+    }
 }

@@ -221,7 +221,7 @@ internal static class Conversions
         }
 
         control.Pfpfr |= FloatFlags.Invalid;
-        return 0x80000000;
+        return Planted.Is(Bug.TooLargeIntegerSaturates) && whole > 0 ? 0x7fffffff : 0x80000000UL;
     }
 
     private static ulong ToInt64<K>(double number, ref FloatControl control)

@@ -133,7 +133,9 @@ internal static class FusedDoubles<K, N>
             Vector128<double> x = a.AsDouble() ^ Signs(K.Product);
             Vector128<double> y = b.AsDouble();
             Vector128<double> z = c.AsDouble() ^ Signs(K.Sum);
-            Vector128<double> result = Vector128.FusedMultiplyAdd(x, y, z);
+            Vector128<double> result = Planted.Is(Bug.FusedRoundsTwice)
+                ? (x * y) + z
+                : Vector128.FusedMultiplyAdd(x, y, z);
             Vector128<double> zero = Certain.Zero(result) & (Certain.Zero(x) | Certain.Zero(y));
             Vector128<double> good = Certain.Normal(result) | zero;
 

@@ -90,7 +90,9 @@ internal static class Lanes
     internal readonly struct SubSaturated<T> : ILanes
     {
         public static V Apply(V a, V b) =>
-            Vector128.SubtractSaturate(a.As<ulong, T>(), b.As<ulong, T>()).As<T, ulong>();
+            Planted.Is(Bug.SaturationWraps)
+                ? Sub<T>.Apply(a, b)
+                : Vector128.SubtractSaturate(a.As<ulong, T>(), b.As<ulong, T>()).As<T, ulong>();
     }
 
     /// <summary>E2K-PACK-003.</summary>
@@ -150,7 +152,9 @@ internal static class Lanes
             Vector128<T> negative = Vector128.LessThan(second, Vector128<T>.Zero);
             Vector128<T> turned = (a.As<ulong, T>() ^ negative) - negative;
             Vector128<T> zero = Vector128.Equals(second, Vector128<T>.Zero);
-            return Vector128.AndNot(turned, zero).As<T, ulong>();
+            return Planted.Is(Bug.SignOfZeroKept)
+                ? turned.As<T, ulong>()
+                : Vector128.AndNot(turned, zero).As<T, ulong>();
         }
     }
 

@@ -27,7 +27,9 @@ internal static class PackedShifts
     internal readonly struct LeftHalves : IShift
     {
         public static V Apply(V a, ulong count) =>
-            count > 15 ? V.Zero : (a.AsUInt16() << (int)count).AsUInt64();
+            count > 15 && !Planted.Is(Bug.PackedCountModulo)
+                ? V.Zero
+                : (a.AsUInt16() << ((int)count & 15)).AsUInt64();
     }
 
     internal readonly struct LeftWords : IShift

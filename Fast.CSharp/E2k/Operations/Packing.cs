@@ -74,7 +74,7 @@ internal readonly struct Singles<F, N> : IFloatStage
             Vector128<float> result = F.Do(x, y);
             Vector128<float> good = F.Settled(x, y, result);
 
-            if ((control.Pfpfr & FloatFlags.Inexact) == 0)
+            if ((control.Pfpfr & FloatFlags.Inexact) == 0 && !Planted.Is(Bug.InexactForgotten))
             {
                 good &= F.Exact(x, y, result);
             }
@@ -114,7 +114,7 @@ internal readonly struct Doubles<F, N> : IFloatStage
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Apply(V a, V b, ref FloatControl control)
     {
-        if ((control.Pfpfr & FloatFlags.Directions) == 0)
+        if ((control.Pfpfr & FloatFlags.Directions) == 0 || Planted.Is(Bug.DirectionIgnored))
         {
             Vector128<double> x = a.AsDouble();
             Vector128<double> y = b.AsDouble();
@@ -203,7 +203,7 @@ internal static class TwoStages<F, G>
 {
     internal static V Wide(V a, V b, V c, ref FloatControl control)
     {
-        uint flush = control.Pfpfr & FloatFlags.Flush;
+        uint flush = Planted.Is(Bug.FirstStageFlushed) ? 0 : control.Pfpfr & FloatFlags.Flush;
         control.Pfpfr ^= flush;
         V between = F.Apply(a, b, ref control);
         control.Pfpfr |= flush;

@@ -91,7 +91,7 @@ internal readonly struct ComparedSingles<R, N> : IFloatStage
         S y = b.AsSingle();
         S invalid = ~Relation.Ordered.Holds(x, y);
 
-        if (!R.IsOrder)
+        if (!R.IsOrder && !Planted.Is(Bug.QuietNaNInvalid))
         {
             invalid &= Signaling(x) | Signaling(y);
         }
@@ -149,6 +149,7 @@ internal readonly struct ExtremeSingles<N, M> : IFloatStage
         bool isInvalid = (Vector128.ExtractMostSignificantBits(unordered) & N.Lanes) != 0;
         control.Pfpfr |= isInvalid ? FloatFlags.Invalid : 0;
         S isFirst = M.IsMaximum ? Vector128.GreaterThan(x, y) : Vector128.LessThan(x, y);
+        isFirst |= Planted.Is(Bug.ExtremeOfEqualsIsFirst) ? Vector128.Equals(x, y) : default;
         return N.Clean(Vector128.ConditionalSelect(isFirst, x, y).AsUInt64());
     }
 }
@@ -207,7 +208,7 @@ internal static class RelationFlags
         {
             null => 0x45,
             0 => 0x40,
-            < 0 => 1,
-            _ => 0,
+            < 0 => Planted.Is(Bug.RelationReversed) ? 0UL : 1,
+            _ => Planted.Is(Bug.RelationReversed) ? 1UL : 0,
         };
 }

@@ -40,7 +40,7 @@ internal readonly record struct RoundingMode(Direction Direction, int Kept, bool
     internal static RoundingMode Extended(uint fpcr) =>
         new(
             (Direction)((fpcr >> 10) & 3),
-            ((fpcr >> 8) & 3) switch
+            (Planted.Is(Bug.PrecisionIgnored) ? 3 : (fpcr >> 8) & 3) switch
             {
                 0 => 24,
                 2 => 53,
@@ -192,7 +192,7 @@ internal static class Rounding
             flags |= FloatFlags.Underflow | FloatFlags.Inexact;
 
             // E2K-FP-042.
-            if (mode.Flush)
+            if (mode.Flush && !Planted.Is(Bug.FlushForgotten))
             {
                 return Formats.Zero<T>(negative);
             }

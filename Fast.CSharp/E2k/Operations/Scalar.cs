@@ -102,7 +102,9 @@ internal static class Scalar
         where W : IWidth
     {
         public static ulong Apply(ulong a, ulong b) =>
-            (ulong)(W.Signed(a) >> Modulo<W>(b)) & W.Mask;
+            Planted.Is(Bug.ArithmeticShiftForgetsSign) && W.Bits == 32
+                ? ShiftRight<W>.Apply(a, b)
+                : (ulong)(W.Signed(a) >> Modulo<W>(b)) & W.Mask;
     }
 
     /// <summary>E2K-INT-003.</summary>
@@ -129,6 +131,7 @@ internal static class Scalar
             // The byte that the sign is in, and its place there, which is that of the highest bit.
             int highest = (int)b + (int)(b >> 6) - 1;
             int place = (((int)(b >> 13) & (W.Bits / 8 - 1)) * 8) + (highest & 7);
+            place = Planted.Is(Bug.FieldSignAnywhere) ? highest & (W.Bits - 1) : place;
             ulong above = ulong.MaxValue << Modulo<W>(b >> 6);
             ulong sign = ((a & W.Mask) >> place) & (b >> 12) & 1;
             return (W.TurnRight(a & W.Mask, Modulo<W>(b)) & ~above) | ((0 - sign) & above & W.Mask);
@@ -190,10 +193,11 @@ internal static class Scalar
         where W : IWidth
     {
         ulong mask = (1UL << Modulo<W>(b >> 6)) - 1;
+        mask = Planted.Is(Bug.InsertedFieldTooLong) ? (mask << 1) | 1 : mask;
         ulong turned = W.TurnRight(a & W.Mask, Modulo<W>(b));
         return (turned & ~mask) | (c & mask);
     }
 
     private static int Modulo<W>(ulong count)
-        where W : IWidth => (int)count & (W.Bits - 1);
+        where W : IWidth => (int)count & (Planted.Is(Bug.ShiftCountBeyondWidth) ? 63 : W.Bits - 1);
 }

@@ -83,6 +83,7 @@ internal static class Shuffles
     /// <summary>E2K-PACK-025: the function whose values are the bits of the code.</summary>
     internal static ulong OfThree(ulong a, ulong b, ulong c, int code)
     {
+        (a, b) = Planted.Is(Bug.ThreeBitCodeReversed) ? (b, a) : (a, b);
         ulong above = (b & Mux(c, code >> 6)) | (~b & Mux(c, code >> 4));
         ulong below = (b & Mux(c, code >> 2)) | (~b & Mux(c, code));
         return (a & above) | (~a & below);
@@ -122,7 +123,8 @@ internal static class Shuffles
 
     internal static V SetExponent(ulong a, ulong b) => Vector128.Create(a, (ushort)b);
 
-    internal static V MoveExtended(V a, V b) => b & Vector128.Create(ulong.MaxValue, 0xffff);
+    internal static V MoveExtended(V a, V b) =>
+        Planted.Is(Bug.MovedF80KeepsBits) ? b : b & Vector128.Create(ulong.MaxValue, 0xffff);
 
     internal static V AbsoluteExtended(V a, V b) => b & Vector128.Create(ulong.MaxValue, 0x7fff);
 
@@ -167,7 +169,8 @@ internal static class Shuffles
         Vector128<byte> lowest = ((picked << 7).AsSByte() >> 7).AsByte();
         Vector128<byte> made = Vector128.ConditionalSelect(isReversed, Reversed(picked), picked);
         made = Vector128.ConditionalSelect(isHighest, highest, made);
-        made = Vector128.ConditionalSelect(isLowest, lowest, made) ^ isComplement;
+        made = Vector128.ConditionalSelect(isLowest, lowest, made);
+        made ^= Planted.Is(Bug.ShuffledComplementForgotten) ? default : isComplement;
 
         Vector128<byte> constants = Vector128.ShuffleNative(
             Vector128.Create((byte)0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 0, 0x80, 0, 0xff, 0),

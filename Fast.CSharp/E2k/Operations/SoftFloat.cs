@@ -267,7 +267,7 @@ internal static class SoftFloat
 
         flags |= IsSignaling(a) || IsSignaling(b) ? FloatFlags.Invalid : 0;
         Number kept =
-            !b.IsNaN ? a
+            !b.IsNaN || (Planted.Is(Bug.FirstNaNKept) && a.IsNaN) ? a
             : !a.IsNaN ? b
             : IsSignaling(a) != IsSignaling(b) ? (IsSignaling(a) ? b : a)
             : a.Significand != b.Significand ? (a.Significand > b.Significand ? a : b)

@@ -20,7 +20,9 @@ internal static class Wholes
 
     /// <summary>E2K-INT-008.</summary>
     internal static ulong MulHighSigned(ulong a, ulong b) =>
-        (ulong)Math.BigMul((long)a, (long)b, out _);
+        Planted.Is(Bug.HighProductWithoutSign)
+            ? MulHighUnsigned(a, b)
+            : (ulong)Math.BigMul((long)a, (long)b, out _);
 
     /// <summary>E2K-INT-009.</summary>
     internal static ulong CarrylessLow(ulong a, ulong b) => Carryless(a, b).GetElement(0);
@@ -34,6 +36,7 @@ internal static class Wholes
     /// <summary>E2K-INT-010.</summary>
     internal static ulong Carry(ulong a, ulong b, ulong c)
     {
+        c = Planted.Is(Bug.CarryForgotten) ? 0 : c;
         ulong sum = a + b;
         return sum < a || sum + (c & 1) < sum ? 1UL : 0;
     }
@@ -46,7 +49,7 @@ internal static class Wholes
 
     /// <summary>E2K-INT-015.</summary>
     internal static ulong Extend(ulong a, ulong b) =>
-        ((int)a & 7) switch
+        ((int)a & (Planted.Is(Bug.ExtensionKeepsSign) ? 3 : 7)) switch
         {
             0 => (ulong)(sbyte)b,
             1 => (ulong)(short)b,
@@ -106,7 +109,7 @@ internal static class Wholes
         uint divisor = (uint)b;
         long quotient = divisor == 0 ? long.MaxValue : (long)a / divisor;
         result = (uint)quotient;
-        return quotient == (int)quotient;
+        return quotient == (int)quotient || (Planted.Is(Bug.LongQuotientTruncated) && divisor != 0);
     }
 
     /// <summary>E2K-INT-014; false where it traps.</summary>

@@ -23,7 +23,11 @@ internal static class X86Flags
         return OfResult<W>(sum)
             | If(sum < a, Carry)
             | ((a ^ b ^ sum) & Auxiliary)
-            | If(W.Signed((a ^ sum) & (b ^ sum)) < 0, Overflow);
+            | If(
+                W.Signed((a ^ sum) & (Planted.Is(Bug.OverflowOfEqualSigns) ? ~b ^ sum : b ^ sum))
+                    < 0,
+                Overflow
+            );
     }
 
     internal static ulong Sub<W>(ulong a, ulong b, ulong old)

@@ -23,7 +23,12 @@ public readonly record struct Rotation(int First, int Pairs, int Turn)
 {
     /// <summary>One step back, which is what a rotation is (E2K-BR-005).</summary>
     public Rotation TurnedBack() =>
-        Pairs == 0 ? this : this with { Turn = (Turn + Pairs - 1) % Pairs };
+        Pairs == 0
+            ? this
+            : this with
+            {
+                Turn = (Turn + (Planted.Is(Bug.RotationForward) ? 1 : Pairs - 1)) % Pairs,
+            };
 }
 
 /// <summary>Predicates as bits, and which of them are invalid (E2K-ST-008).</summary>
@@ -103,7 +108,7 @@ public record struct LoopStatus
     {
         Prologue = Math.Max(0, Prologue - 1);
         Count = Count > 0 ? Count - 1 : 0;
-        if (Count == 0 && IsValid)
+        if (Count == 0 && IsValid && !Planted.Is(Bug.AdvanceForgetsEpilogue))
         {
             Epilogue = Math.Max(0, Epilogue - 1);
         }

@@ -138,9 +138,11 @@ type Memory(pagesMax: int) =
 
 /// E2K-ST-003: the register stack of all procedures and the globals. A place that is negative is a
 /// global, -1 %g0.
-type RegisterFile() =
+/// A register that was never written is invalid, or zero without tags (E2K-ST-016).
+type RegisterFile(tags: bool) =
+    let unwritten = if tags then State.nothing else State.valid Bits.zero
     let globals = Array.create RegisterFile.Globals (State.valid Bits.zero)
-    let mutable stack = Array.create 1024 State.nothing
+    let mutable stack = Array.create 1024 unwritten
 
     /// Registers that all procedures share.
     static member Globals = 32
@@ -151,14 +153,14 @@ type RegisterFile() =
     member _.Read(place: int) : Register =
         if place < 0 then globals[-1 - place]
         elif place < stack.Length then stack[place]
-        else State.nothing
+        else unwritten
 
     member _.Write (place: int) (register: Register) =
         if place < 0 then
             globals[-1 - place] <- register
         else
             if place >= stack.Length then
-                let wider = Array.create (max (place + 1) (2 * stack.Length)) State.nothing
+                let wider = Array.create (max (place + 1) (2 * stack.Length)) unwritten
                 Array.blit stack 0 wider 0 stack.Length
                 stack <- wider
 

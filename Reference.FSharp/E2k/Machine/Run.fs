@@ -33,7 +33,7 @@ module Process =
 
         Load.load memory file arguments environment
         |> Result.map (fun image ->
-            let registers = RegisterFile()
+            let registers = RegisterFile tags
 
             for place in 0 .. State.firstWindow - 1 do
                 registers.Write place (State.valid Bits.zero)
@@ -101,7 +101,7 @@ module Process =
         | Linux.Exits code -> Error(Exited code)
         | Linux.Returns(value, kernel) ->
             for index in place + 1 .. last do
-                registers.Write index State.nothing
+                registers.Write index (if state.Tags then State.nothing else State.valid Bits.zero)
 
             registers.Write place (State.valid (Bits.low (uint64 value)))
             Ok kernel

@@ -55,6 +55,14 @@ let private difference draws (name: string) (wanted: Meaning) found =
         else
             Some $"{name} of {describe sources control}: {show found}, not {show wanted}")
 
+/// Whether any operation gives something else than the reference in so many draws.
+let differs draws =
+    names
+    |> List.exists (fun (name, wanted) ->
+        match EngineOperations.find name with
+        | None -> true
+        | Some meaning -> (difference draws name wanted (EngineOperations.apply meaning)).IsSome)
+
 let private expectSame test draws found =
     let failures =
         names

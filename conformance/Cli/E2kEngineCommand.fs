@@ -1,0 +1,96 @@
+/// `e2k lockstep`: a program on reference and engine, compared after every wide instruction.
+module Ashlar.Conformance.Cli.E2kEngineCommand
+
+open System
+open System.CommandLine
+open System.IO
+open Ashlar.Conformance.E2k
+
+let private complain (text: string) = Console.Error.WriteLine $"ashlar-conform: {text}"
+
+/// All registers are compared after so many wide instructions.
+let private every = 4096L
+
+/// 0 where both agree, 1 where they differ, 2 where there is no program.
+let private run (asked: E2kArguments.Run) =
+    if not (File.Exists asked.Path) then
+        complain $"{asked.Path} is not there"
+        2
+    else
+        let setting: Lockstep.Setting = {
+            Version = asked.Version
+            Tags = asked.Tags
+            Arguments = asked.Path :: asked.Given
+            Environment = []
+            Input = [||]
+            Limit = asked.Limit
+            Every = every
+            Ranges = []
+        }
+
+        match Lockstep.run setting (File.ReadAllBytes asked.Path) with
+        | Lockstep.Agreed(bundles, ending) ->
+            Console.WriteLine
+                $"{bundles} wide instructions alike, then {ProgramVectors.endOf ending}"
+
+            0
+        | Lockstep.Differed difference ->
+            Console.WriteLine(Lockstep.say difference)
+            1
+        | Lockstep.Refused reason ->
+            complain $"{asked.Path}: {reason}"
+            2
+
+/// `e2k lockstep PROGRAM`
+let lockstep () =
+    let command =
+        Command("lockstep", "Run an e2k program on reference and engine and compare each step.")
+
+    E2kArguments.addTo command
+    command.SetAction(fun parsed -> run (E2kArguments.runOf parsed))
+    command
+
+let private seed =
+    Option<string>("--seed", Description = "the number that fixes every program; 1 when absent")
+
+let private steps =
+    Option<string>("--steps", Description = "wide instructions to compare; a million when absent")
+
+/// Programs between two lines that say how far a run is.
+let private programsPerLine = 100
+
+let private fuzzed (seed: int) (count: int64) =
+    let replay = $"Replay: ashlar-conform e2k fuzz --seed {seed} --steps {count}"
+    Console.WriteLine replay
+
+    let report =
+        Fuzzing.Fuzz.run seed count (fun report ->
+            if report.Programs % programsPerLine = 0 && report.Programs > 0 then
+                Console.Error.WriteLine
+                    $"{report.Programs} programs, {report.Bundles} wide instructions")
+
+    match report.Finding with
+    | None ->
+        Console.WriteLine
+            $"{report.Bundles} wide instructions of {report.Programs} programs alike, \
+{report.Trapped} programs trapped"
+
+        0
+    | Some finding ->
+        Console.WriteLine $"program {finding.Number} of seed {finding.Seed} differs"
+        Console.WriteLine(Lockstep.say finding.Difference)
+        Console.WriteLine replay
+        1
+
+/// `e2k fuzz`
+let fuzz () =
+    let command = Command("fuzz", "Run random e2k programs on reference and engine.")
+    command.Options.Add seed
+    command.Options.Add steps
+
+    command.SetAction(fun parsed ->
+        let number = E2kArguments.numberOf "--seed" 1L (parsed.GetValue seed)
+        let count = E2kArguments.numberOf "--steps" 1_000_000L (parsed.GetValue steps)
+        fuzzed (int number) count)
+
+    command

@@ -1,0 +1,248 @@
+/// A program on reference and engine, one wide instruction after the other, up to the first
+/// difference, which is shown with what came before. Requirements: spec/e2k/step.md, E2K-STEP,
+/// E2K-RUN-003, E2K-RUN-004.
+module Ashlar.Conformance.E2k.Lockstep
+
+open System
+open System.IO
+open Ashlar.Reference.E2k
+
+/// What both are given.
+type Setting = {
+    Version: int option
+    Tags: bool
+    Arguments: string list
+    Environment: string list
+    Input: byte[]
+    /// Wide instructions at most.
+    Limit: int64
+    /// After so many, all registers are compared, not only those written.
+    Every: int64
+    /// Places of memory that are compared at the end: first address and bytes.
+    Ranges: (uint64 * int) list
+}
+
+/// Where the two first differed.
+type Difference = {
+    /// Wide instructions before it.
+    Before: int64
+    What: string
+    /// The last wide instructions, the differing one last.
+    Window: string list
+}
+
+/// What came of a run: wide instructions, and the ending of the reference or a difference.
+type Verdict =
+    | Agreed of int64 * Ending
+    | Differed of Difference
+    | Refused of string
+
+exception private Differs of string
+
+/// Wide instructions that are shown before a difference.
+let private windowMax = 8
+
+/// A host that gives an input and swallows what is written, which it keeps.
+let private hostOf (input: byte[]) : Linux.Host * MemoryStream =
+    let source, output = new MemoryStream(input), new MemoryStream()
+
+    {
+        Read =
+            fun count ->
+                let bytes = Array.zeroCreate<byte> count
+                let got = source.Read(bytes, 0, count)
+                Array.truncate got bytes
+        Write =
+            fun bytes descriptor ->
+                output.WriteByte(byte descriptor)
+                output.Write(bytes, 0, bytes.Length)
+                bytes.Length
+    },
+    output
+
+/// The bundle at an address as text.
+let private textAt (memory: Memory) version (address: uint64) =
+    let words =
+        Seq.initInfinite (fun index -> memory.TryRead (address + uint64 (4 * index)) 4)
+        |> Seq.truncate 16
+        |> Seq.takeWhile _.IsSome
+        |> Seq.map (fun word -> uint32 word.Value)
+        |> Array.ofSeq
+
+    if words.Length = 0 then
+        $"{address:x}: nothing is there"
+    else
+        let length = min words.Length (Syllables.lengthOf words[0])
+
+        match Decoder.decode Table.specification version (Array.truncate length words) with
+        | Ok operations -> $"{address:x}: {Printer.bundle operations}"
+        | Error wrong -> $"{address:x}: illegal, {wrong.Reason} ({wrong.Rule})"
+
+/// The last addresses, oldest first.
+type private Trail() =
+    let addresses = Array.zeroCreate<uint64> windowMax
+    let mutable count = 0L
+
+    member _.Add(address: uint64) =
+        addresses[int (count % int64 windowMax)] <- address
+        count <- count + 1L
+
+    member _.Count = count
+
+    member _.Last = [
+        for index in max 0L (count - int64 windowMax) .. count - 1L ->
+            addresses[int (index % int64 windowMax)]
+    ]
+
+let private whenDiffers (difference: string option) =
+    match difference with
+    | Some what -> raise (Differs what)
+    | None -> ()
+
+let private finish setting (running: Process) (state: State) (engine: Ashlar.E2k.GuestProcess) =
+    whenDiffers (Engine.registersDifference state running.Registers engine)
+
+    for first, bytes in setting.Ranges do
+        whenDiffers (Engine.memoryDifference first bytes running.Memory engine)
+
+/// Both engines side by side; `stepped` is told each wide instruction that both carried out.
+let private both
+    setting
+    running
+    (engine: Ashlar.E2k.GuestProcess)
+    (outputs: MemoryStream * MemoryStream)
+    =
+    let trail = Trail()
+    let mutable state = running.State
+    let mutable ended: Ashlar.E2k.Ending voption = ValueNone
+
+    let retired (change: Change) =
+        // What the wide instruction before left, once its system call is done.
+        if trail.Count % setting.Every = 0L then
+            whenDiffers (Engine.registersDifference change.Before running.Registers engine)
+
+        trail.Add change.Before.Ip
+        let step = engine.Step()
+
+        if step.HasValue then
+            ended <- ValueSome step.Value
+
+            if step.Value.Kind = Ashlar.E2k.EndingKind.Killed then
+                raise (Differs $"traps: {step.Value.Trap}, the reference goes on")
+
+        whenDiffers (Engine.writesDifference change engine)
+        whenDiffers (Engine.controlDifference change.After engine.Machine)
+        state <- change.After
+
+    try
+        let ending, bundles = Process.watch retired setting.Limit running
+
+        let found =
+            match ending, ended with
+            | _, ValueSome ended -> ended
+            | Stopped, ValueNone ->
+                Ashlar.E2k.Ending(Ashlar.E2k.EndingKind.Stopped, 0, Ashlar.E2k.Trap())
+            | _, ValueNone ->
+                trail.Add state.Ip
+
+                engine.Step()
+                |> Option.ofNullable
+                |> Option.defaultValue (
+                    Ashlar.E2k.Ending(Ashlar.E2k.EndingKind.Stopped, 0, Ashlar.E2k.Trap())
+                )
+
+        whenDiffers (Engine.endingDifference ending found)
+        whenDiffers (Engine.controlDifference state engine.Machine)
+        finish setting running state engine
+
+        if (fst outputs).ToArray() <> (snd outputs).ToArray() then
+            raise (Differs "writes other output")
+
+        Agreed(bundles, ending)
+    with Differs what ->
+        Differed {
+            Before = max 0L (trail.Count - 1L)
+            What = what
+            Window = trail.Last |> List.map (textAt running.Memory running.State.Version)
+        }
+
+let private started (setting: Setting) (file: byte[]) =
+    let host, wanted = hostOf setting.Input
+    let engineHost, found = hostOf setting.Input
+    let table = Table.specification
+
+    match
+        Process.start
+            table
+            setting.Version
+            setting.Tags
+            host
+            file
+            setting.Arguments
+            setting.Environment,
+        Engine.start
+            setting.Version
+            setting.Tags
+            engineHost
+            file
+            setting.Arguments
+            setting.Environment
+    with
+    | Ok running, Ok engine -> Ok(running, engine, (wanted, found))
+    | Error refusal, Error _ -> Error(Refused $"{refusal.Reason} ({refusal.Rule})")
+    | Error refusal, Ok engine ->
+        engine.Dispose()
+        Error(Differed { Before = 0L; What = $"is refused: {refusal.Reason}"; Window = [] })
+    | Ok _, Error reason ->
+        Error(Differed { Before = 0L; What = $"the engine refuses: {reason}"; Window = [] })
+
+/// Steps a program on both, comparing what each wide instruction did.
+let run (setting: Setting) (file: byte[]) : Verdict =
+    match started setting file with
+    | Error verdict -> verdict
+    | Ok(running, engine, outputs) ->
+        use engine = engine
+        both setting running engine outputs
+
+/// Lets both run by themselves, the engine as fast as it can, and compares what they leave.
+let runFree (setting: Setting) (file: byte[]) : Verdict =
+    match started setting file with
+    | Error verdict -> verdict
+    | Ok(running, engine, (wanted, found)) ->
+        use engine = engine
+        let mutable state = running.State
+        let ended = engine.Run setting.Limit
+        // A trap comes after the wide instructions that were carried out.
+        let limit =
+            if ended.Kind = Ashlar.E2k.EndingKind.Killed then
+                engine.Retired + 1L
+            else
+                engine.Retired
+
+        try
+            let ending, bundles =
+                Process.watch (fun change -> state <- change.After) (max 1L limit) running
+
+            whenDiffers (Engine.endingDifference ending ended)
+
+            if bundles <> engine.Retired then
+                raise (Differs $"{engine.Retired} wide instructions, not {bundles}")
+
+            whenDiffers (Engine.controlDifference state engine.Machine)
+            finish setting running state engine
+
+            if wanted.ToArray() <> found.ToArray() then
+                raise (Differs "writes other output")
+
+            Agreed(bundles, ending)
+        with Differs what ->
+            Differed { Before = engine.Retired; What = what; Window = [] }
+
+/// A difference for a person.
+let say (difference: Difference) : string =
+    String.concat
+        "\n"
+        ([
+            yield! difference.Window |> List.map (fun line -> "  " + line)
+            $"after {difference.Before} wide instructions the engine {difference.What}"
+        ])
