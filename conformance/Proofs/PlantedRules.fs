@@ -82,13 +82,6 @@ module PlantedRules =
             "Rules.FilterIsTransparent"
             "Rules.dfy"
         change
-            "the refresh tests no node"
-            "Refresh.dfy"
-            "else if !HoldsTogether(state, after, pairs, order[0]) then RefusedAt(order[0])\n"
-            ""
-            "Refresh.WalkFrom"
-            "Refresh.dfy"
-        change
             "the refresh updates no edge"
             "Refresh.dfy"
             "if state.edges[e].parent == Node(id) then RuleOf(state, after, pairs, e) else"
@@ -101,13 +94,6 @@ module PlantedRules =
             "&& !Lattice.Conflict(AskedList(state, pairs, id))\n"
             ""
             "Safety.HoldsTogetherMeansApart"
-            "Safety.dfy"
-        change
-            "a read-only node is not looked for"
-            "Refresh.s.dfy"
-            "(Meets(Asked(state, pairs, id).perm, NotOnReadOnly) ==>"
-            "(Meets(Asked(state, pairs, id).perm, W) ==>"
-            "Safety.ReadOnlyAfter"
             "Safety.dfy"
         change
             "children stand before their parents"
