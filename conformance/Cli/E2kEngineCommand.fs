@@ -56,10 +56,32 @@ let private seed =
 let private steps =
     Option<string>("--steps", Description = "wide instructions to compare; a million when absent")
 
+let private save =
+    Option<string>("--save", Description = "a folder where a program that differs is kept")
+
 /// Programs between two lines that say how far a run is.
 let private programsPerLine = 100
 
-let private fuzzed (seed: int) (count: int64) =
+/// The program of a finding as a file, and beside it how to run it again and what it shows.
+let private kept (directory: string) (finding: Fuzzing.Fuzz.Finding) (replay: string) =
+    Directory.CreateDirectory directory |> ignore
+    let name = Path.Combine(directory, $"e2k-{finding.Seed}-{finding.Number}")
+    File.WriteAllBytes(name + ".elf", Fuzzing.Programs.image finding.Program)
+    let tags = if finding.Program.Tags then "on" else "off"
+    let version = finding.Program.Version
+
+    File.WriteAllLines(
+        name + ".txt",
+        [
+            replay
+            $"ashlar-conform e2k lockstep --cpu v{version} --tags {tags} {name}.elf"
+            Lockstep.say finding.Difference
+        ]
+    )
+
+    Console.WriteLine $"kept as {name}.elf"
+
+let private fuzzed (seed: int) (count: int64) (directory: string option) =
     let replay = $"Replay: ashlar-conform e2k fuzz --seed {seed} --steps {count}"
     Console.WriteLine replay
 
@@ -79,6 +101,7 @@ let private fuzzed (seed: int) (count: int64) =
     | Some finding ->
         Console.WriteLine $"program {finding.Number} of seed {finding.Seed} differs"
         Console.WriteLine(Lockstep.say finding.Difference)
+        directory |> Option.iter (fun directory -> kept directory finding replay)
         Console.WriteLine replay
         1
 
@@ -87,10 +110,11 @@ let fuzz () =
     let command = Command("fuzz", "Run random e2k programs on reference and engine.")
     command.Options.Add seed
     command.Options.Add steps
+    command.Options.Add save
 
     command.SetAction(fun parsed ->
         let number = E2kArguments.numberOf "--seed" 1L (parsed.GetValue seed)
         let count = E2kArguments.numberOf "--steps" 1_000_000L (parsed.GetValue steps)
-        fuzzed (int number) count)
+        fuzzed (int number) count (Option.ofObj (parsed.GetValue save)))
 
     command
