@@ -66,14 +66,16 @@ let private filling (registers: Argument list) =
                 operation "ldd" channel [ globalOf 3; offset; register ]
         ])
 
-let private predicates (random: Random) =
+/// Predicates made true or false; with tags some stay invalid.
+let private predicates (random: Random) tags =
     let comparing (channel, number) =
         let value = constant (int64 (random.Next 2))
         operation "cmpedb" channel [ constant 0L; value; Named(false, $"pred{number}") ]
 
     [
-        for first in 0..4..28 ->
-            Plain(List.map comparing (List.zip [ 0; 1; 3; 4 ] [ first .. first + 3 ]))
+        for first in 0..4..28 do
+            if not tags || first <> 20 then
+                Plain(List.map comparing (List.zip [ 0; 1; 3; 4 ] [ first .. first + 3 ]))
     ]
 
 let private controlOf (random: Random) = [
@@ -120,7 +122,7 @@ let private prologue (random: Random) (room: Room) turns = [
             for number in 0 .. room.Window - 1 -> window number
             for number in 4..23 -> globalOf number
         ]
-    yield! predicates random
+    yield! predicates random room.Tags
     yield! controlOf random
     yield! arrays random
     if room.Tags then

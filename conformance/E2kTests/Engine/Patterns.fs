@@ -132,19 +132,26 @@ let bits (random: Random) (name: string) : Bits =
         | "f64" -> Bits.both (double random) (double random)
         | _ -> extended random
 
-/// Sources of an operation.
-let sources (random: Random) (name: string) : Sources = {
-    First = bits random name
-    Second = bits random name
-    Third = bits random name
-    Byte =
-        (if random.Next 2 = 0 then
-             random.Next 20
-         else
-             random.Next 256)
-    Tag = random.Next 16
-    Chosen = (random.Next 2 = 0)
-}
+/// Sources of an operation; some add up to ones everywhere, where a carry goes all the way.
+let sources (random: Random) (name: string) : Sources =
+    let first, second = bits random name, bits random name
+
+    {
+        First = first
+        Second =
+            if random.Next 16 = 0 then
+                Bits.both ~~~first.Low second.High
+            else
+                second
+        Third = bits random name
+        Byte =
+            (if random.Next 2 = 0 then
+                 random.Next 20
+             else
+                 random.Next 256)
+        Tag = random.Next 16
+        Chosen = (random.Next 2 = 0)
+    }
 
 /// Registers of floating point: any direction and precision, flushing or not, flags clear or set.
 let control (random: Random) : FloatControl = {
