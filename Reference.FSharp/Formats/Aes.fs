@@ -132,3 +132,12 @@ let encryptXts key start sector = xts encryptBlock key start sector
 
 /// The same, back (BLK-SIMD-008).
 let decryptXts key start sector = xts decryptBlock key start sector
+
+/// A sector in CBC mode, back; each block was added to the encrypted one before it (FMT-LUKS-012).
+let decryptCbc (key: byte[]) (start: byte[]) (sector: byte[]) : byte[] =
+    let block = decryptBlock key
+    let blocks = Array.chunkBySize 16 sector
+    let before = Array.append [| start |] blocks[.. blocks.Length - 2]
+
+    Array.map2 (fun bytes previous -> add previous (block bytes)) blocks before
+    |> Array.concat

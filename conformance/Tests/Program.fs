@@ -72,6 +72,7 @@ let clean = [
     Img.ImgTests.tests
     Img.CheckTests.tests
     IoTool.IoToolTests.tests
+    Formats.LuksTests.tests
     testList "storaged" [
         Storaged.FlatOptionsTests.tests
         Storaged.KeyvalTests.tests

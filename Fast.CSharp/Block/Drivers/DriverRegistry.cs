@@ -57,6 +57,7 @@ public static class DriverRegistry
             SupportsReopen = false,
         },
         new("file", OptionSchema.FileRows, static d => new FileDriver(d)) { IsProtocol = true },
+        new("luks", OptionSchema.LuksRows, static d => new LuksDriver(d)),
         new("nbd", OptionSchema.NbdRows, static d => new NbdDriver(d)) { IsProtocol = true },
         new("null-co", OptionSchema.NullRows, static d => new NullDriver(d)) { IsProtocol = true },
         new("qcow2", OptionSchema.Qcow2Rows, static d => new Qcow2Driver(d))

@@ -1,12 +1,16 @@
 // The objects of a graph: one space of ids, and which of them are in use.
 // Spec: spec/block/objects.md.
+using System;
 using System.Collections.Generic;
+using System.Security.Cryptography;
+using System.Text.Unicode;
 
 namespace Ashlar.Block;
 
 public sealed partial class BlockGraph
 {
     private readonly List<BlockObject> _objects = [];
+    private readonly Dictionary<string, byte[]> _secrets = new(StringComparer.Ordinal);
 
     /// <summary>All objects, oldest first (BLK-OBJ-001).</summary>
     public IReadOnlyList<BlockObject> Objects => _objects;
@@ -33,6 +37,12 @@ public sealed partial class BlockGraph
     }
 
     /// <summary>
+    /// What a secret keeps (BLK-OBJ-007); given once, after its object was added. It is copied, and
+    /// cleared when the object goes.
+    /// </summary>
+    public void SetSecret(string id, ReadOnlySpan<byte> data) => _secrets[id] = data.ToArray();
+
+    /// <summary>
     /// object-del: a group with members and a thread with exports cannot go (BLK-OBJ-003).
     /// </summary>
     public BlockError? TryObjectDel(string id)
@@ -50,6 +60,39 @@ public sealed partial class BlockGraph
             );
         }
         _objects.RemoveAt(index);
+        if (_secrets.Remove(id, out byte[]? data))
+        {
+            CryptographicOperations.ZeroMemory(data);
+        }
+        return null;
+    }
+
+    /// <summary>The passphrase that an option names (BLK-OBJ-007).</summary>
+    internal BlockError? TryFindPassphrase(string id, out ReadOnlyMemory<byte> passphrase)
+    {
+        passphrase = default;
+        int index = FindObject(id);
+        if (index < 0)
+        {
+            return new BlockError(BlockErrorKind.NotFound, $"No secret with id '{id}'");
+        }
+        if (_objects[index].Kind != BlockObjectKind.Secret)
+        {
+            return new BlockError(
+                BlockErrorKind.InvalidArgument,
+                $"Object with id '{id}' is not a secret"
+            );
+        }
+        byte[] data = _secrets.GetValueOrDefault(id, []);
+        // In QEMU a passphrase is text that ends before a zero, so that none has one.
+        if (!Utf8.IsValid(data) || data.AsSpan().Contains((byte)0))
+        {
+            return new BlockError(
+                BlockErrorKind.InvalidArgument,
+                $"Data from secret {id} is not valid UTF-8"
+            );
+        }
+        passphrase = data;
         return null;
     }
 

@@ -27,6 +27,12 @@ public sealed class BlockGraphOptions
     /// <summary>Who reaches remote exports; without one every nbd node is refused.</summary>
     public IRemoteExportConnector? RemoteExports { get; init; }
 
+    /// <summary>
+    /// True when nodes are opened to be described only: encrypted images stay locked, need no
+    /// secret, and refuse requests (FMT-LUKS-017).
+    /// </summary>
+    public bool LeavesLocked { get; init; }
+
     /// <summary>The throttle groups that exist from the start (BLK-OBJ-001).</summary>
     public IReadOnlyCollection<string> ThrottleGroups { get; init; } = [];
 }

@@ -81,6 +81,7 @@ internal static class OptionSchema
     public const string Children = "children";
     public const string VoteThreshold = "vote-threshold";
     public const string RewriteCorrupted = "rewrite-corrupted";
+    public const string KeySecret = "key-secret";
     public const string ReadPattern = "read-pattern";
 
     public static readonly string[] DiscardWords = ["ignore", "unmap"];
@@ -132,6 +133,12 @@ internal static class OptionSchema
         new(File, OptionType.Reference, isNeeded: true),
         new(Offset, OptionType.Integer),
         new(Size, OptionType.Integer),
+    ];
+
+    public static readonly OptionRow[] LuksRows =
+    [
+        new(File, OptionType.Reference, isNeeded: true),
+        new(KeySecret, OptionType.String),
     ];
 
     public static readonly OptionRow[] Qcow2Rows =

@@ -44,6 +44,20 @@ internal sealed class ImageQuery(bool isFlat)
         {
             members.Add(("format-specific", Specific(image)));
         }
+        if (node.Driver is LuksDriver { Header: { } header })
+        {
+            OptionValue data = LuksQuery.Describe(header);
+            members.Add(
+                (
+                    "format-specific",
+                    OptionValue.Dictionary(("type", OptionValue.Of("luks")), ("data", data))
+                )
+            );
+        }
+        if (IsEncrypted(node))
+        {
+            members.Add(("encrypted", OptionValue.True));
+        }
         if (_left > 0 && Below(node) is { } below)
         {
             _left--;
@@ -51,6 +65,9 @@ internal sealed class ImageQuery(bool isFlat)
         }
         return OptionValue.Dictionary([.. members]);
     }
+
+    /// <summary>Whether what the node's storage holds is encrypted.</summary>
+    public static bool IsEncrypted(BlockNode node) => node.Driver is LuksDriver;
 
     // Bytes the host keeps for what the node holds itself, without a backing; null for unknown.
     private long? Allocated(BlockNode node)
@@ -85,7 +102,7 @@ internal sealed class ImageQuery(bool isFlat)
     private static void AddLayout(List<(string, OptionValue)> members, BlockNode node)
     {
         BlockNode at = node;
-        while (at.Driver is RawDriver or FilterDriver && at.File is { } file)
+        while (at.Driver is RawDriver or LuksDriver or FilterDriver && at.File is { } file)
         {
             at = file.Child;
         }

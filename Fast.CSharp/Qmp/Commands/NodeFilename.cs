@@ -37,6 +37,7 @@ internal static class NodeFilename
             case BlkdebugDriver:
                 string? below = node.File is null ? null : Exact(node.File.Child);
                 return below is null ? null : $"blkdebug::{below}";
+            case LuksDriver when node.Effective.Own.Length == 0:
             case Qcow2Driver when !HasOtherBacking(node):
             case RawDriver when node.Effective.Own.Length == 0:
                 // A name says which protocol, and leaves one format to be guessed.

@@ -36,7 +36,7 @@ internal static class NodeQuery
             ("iops", Zero),
             ("bps_wr", Zero),
             ("write_threshold", Zero),
-            ("encrypted", OptionValue.False),
+            ("encrypted", OptionValue.Of(ImageQuery.IsEncrypted(node))),
             ("bps", Zero),
             ("bps_rd", Zero),
             ("cache", Cache(node)),

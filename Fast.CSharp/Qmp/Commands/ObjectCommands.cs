@@ -45,7 +45,7 @@ internal sealed class ObjectCommands(BlockGraph graph)
         bool isMade = false;
         try
         {
-            refusal ??= RefuseWhole(kind, arguments);
+            refusal ??= RefuseWhole(kind, id, arguments);
             isMade = refusal is null;
         }
         finally
@@ -111,15 +111,15 @@ internal sealed class ObjectCommands(BlockGraph graph)
                 : "Property 'secret.loaded' is not writable",
         };
 
-    private string? RefuseWhole(BlockObjectKind kind, OptionValue arguments) =>
+    private string? RefuseWhole(BlockObjectKind kind, string id, OptionValue arguments) =>
         kind switch
         {
-            BlockObjectKind.Secret => RefuseSecret(arguments),
+            BlockObjectKind.Secret => LoadSecret(id, arguments),
             BlockObjectKind.IoThread => RefusePool(arguments),
             _ => null,
         };
 
-    private string? RefuseSecret(OptionValue arguments)
+    private string? LoadSecret(string id, OptionValue arguments)
     {
         string? data = arguments.TextOrNull("data");
         string? file = arguments.TextOrNull("file");
@@ -150,8 +150,17 @@ internal sealed class ObjectCommands(BlockGraph graph)
                 _ => $"Object with id '{key}' is not a secret",
             };
         }
-        bool isBase64 = string.Equals(arguments.TextOrNull("format"), "base64");
-        return isBase64 && !IsBase64(bytes) ? "Base64 data contains invalid characters" : null;
+        if (string.Equals(arguments.TextOrNull("format"), "base64"))
+        {
+            byte[]? decoded = FromBase64(bytes);
+            if (decoded is null)
+            {
+                return "Base64 data contains invalid characters";
+            }
+            bytes = decoded;
+        }
+        graph.SetSecret(id, bytes);
+        return null;
     }
 
     private BlockObjectKind? KindOf(string id)
@@ -166,9 +175,21 @@ internal sealed class ObjectCommands(BlockGraph graph)
         return null;
     }
 
-    // QEMU looks at the characters and not at how they are grouped.
-    private static bool IsBase64(byte[] bytes) =>
-        bytes.AsSpan().IndexOfAnyExcept(Base64Characters) < 0;
+    // QEMU looks at the characters and not at how they are grouped: what a last group lacks is
+    // left out, and nothing after a padding counts.
+    private static byte[]? FromBase64(byte[] bytes)
+    {
+        if (bytes.AsSpan().IndexOfAnyExcept(Base64Characters) >= 0)
+        {
+            return null;
+        }
+        string digits = Encoding.ASCII.GetString(bytes).Replace("\n", "", StringComparison.Ordinal);
+        int end = digits.IndexOf('=', StringComparison.Ordinal);
+        digits = end < 0 ? digits : digits[..end];
+        int rest = digits.Length % 4;
+        digits = rest == 1 ? digits[..^1] : digits.PadRight(digits.Length + ((4 - rest) % 4), '=');
+        return Convert.FromBase64String(digits);
+    }
 
     private static string? RefuseNumbers(OptionValue arguments)
     {

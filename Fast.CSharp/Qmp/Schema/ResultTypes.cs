@@ -39,6 +39,14 @@ internal static class ResultTypes
         Needed("shutting-down", Bool)
     );
 
+    private static readonly QmpEnum HashAlgorithm = new(
+        "QCryptoHashAlgorithm",
+        "sha1",
+        "sha256",
+        "sha384",
+        "sha512"
+    );
+
     private static readonly QmpObject Qcow2Image = new(
         "ImageInfoSpecificQCow2",
         Needed("compat", Str),
@@ -49,14 +57,42 @@ internal static class ResultTypes
         Needed("compression-type", new QmpEnum("Qcow2CompressionType", "zlib", "zstd"))
     );
 
+    private static readonly QmpObject Luks = new(
+        "QCryptoBlockInfoLUKS",
+        Needed(
+            "cipher-alg",
+            new QmpEnum("QCryptoCipherAlgorithm", "aes-128", "aes-192", "aes-256")
+        ),
+        Needed("cipher-mode", new QmpEnum("QCryptoCipherMode", "cbc", "xts")),
+        Needed("ivgen-alg", new QmpEnum("QCryptoIVGenAlgorithm", "plain", "plain64", "essiv")),
+        Optional("ivgen-hash-alg", HashAlgorithm),
+        Needed("hash-alg", HashAlgorithm),
+        Needed("payload-offset", Int),
+        Needed("master-key-iters", Int),
+        Needed("uuid", Str),
+        Needed(
+            "slots",
+            new QmpArray(
+                new QmpObject(
+                    "QCryptoBlockInfoLUKSSlot",
+                    Needed("active", Bool),
+                    Optional("iters", Int),
+                    Optional("stripes", Int),
+                    Needed("key-offset", Int)
+                )
+            )
+        )
+    );
+
     private static readonly QmpObject Specific = new(
         "ImageInfoSpecific",
-        Needed("type", new QmpEnum("ImageInfoSpecificKind", "qcow2"))
+        Needed("type", new QmpEnum("ImageInfoSpecificKind", "luks", "qcow2"))
     )
     {
         Tag = "type",
         Variants =
         [
+            new("luks", new QmpObject("QCryptoBlockInfoLUKSBox", Needed("data", Luks))),
             new("qcow2", new QmpObject("ImageInfoSpecificQCow2Box", Needed("data", Qcow2Image))),
         ],
     };
@@ -138,6 +174,7 @@ internal static class ResultTypes
             Optional("dirty-flag", Bool),
             Needed("virtual-size", Int),
             Optional("cluster-size", Int),
+            Optional("encrypted", Bool),
             Optional("backing-filename", Str),
             Optional("full-backing-filename", Str),
             Optional("backing-filename-format", Str),

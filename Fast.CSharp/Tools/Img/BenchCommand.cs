@@ -51,6 +51,8 @@ internal static class BenchCommand
         ImageAccess access = new()
         {
             Format = given.Find("f"),
+            Objects = ImageObjects.Read(given),
+            IsByOptions = given.Has("image-opts"),
             IsWritable = isWriting,
             IsShared = given.Has("U"),
             Aio = given.Has("n") ? "native" : given.Find("i"),

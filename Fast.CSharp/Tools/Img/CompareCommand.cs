@@ -65,6 +65,8 @@ internal static class CompareCommand
             new ImageAccess
             {
                 Format = given.Find(format),
+                Objects = ImageObjects.Read(given),
+                IsByOptions = given.Has("image-opts"),
                 IsShared = given.Has("U"),
                 Cache = CacheMode.Of(
                     given.Find("T") ?? "writeback",

@@ -10,8 +10,9 @@ namespace Ashlar.Tools.Img;
 internal static class ConvertCommand
 {
     public const string Usage =
-        "[-c] [-f FMT] [-O FMT] [-o OPTIONS] [-n] [-p] [-q] [-S SIZE] [-m N] [-W] [-t CACHE] "
-        + "[-T CACHE] [-U] FILENAME OUTPUT";
+        "[--object OBJECT] [--image-opts] [--target-image-opts] [-c] [-f FMT] [-O FMT] "
+        + "[-o OPTIONS] [-n] [-p] [-q] [-S SIZE] [-m N] [-W] [-t CACHE] [-T CACHE] [-U] "
+        + "FILENAME OUTPUT";
 
     /// <summary>-m goes from 1 to this, as in QEMU.</summary>
     private const int MostTasks = 16;
@@ -33,6 +34,7 @@ internal static class ConvertCommand
         new("t", true),
         new("T", true),
         new("U", Alias: "force-share"),
+        new("target-image-opts"),
     ];
 
     public static async Task<int> RunAsync(string program, string[] arguments)
@@ -63,11 +65,18 @@ internal static class ConvertCommand
             throw new ImgException("Compression not supported for this file format");
         }
         string targetName = given.Operands[1];
+        if (given.Has("target-image-opts") && !given.Has("n"))
+        {
+            throw new ImgException("--target-image-opts requires use of -n flag");
+        }
+        ImageObjects objects = ImageObjects.Read(given);
         using OpenedImage source = OpenedImage.Open(
             given.Operands[0],
             new ImageAccess
             {
                 Format = given.Find("f"),
+                Objects = objects,
+                IsByOptions = given.Has("image-opts"),
                 IsShared = given.Has("U"),
                 Cache = CacheMode.Of(
                     given.Find("T") ?? "writeback",
@@ -76,9 +85,10 @@ internal static class ConvertCommand
             }
         );
         bool isNew = !given.Has("n");
+        string? keySecret = null;
         if (isNew)
         {
-            Create(given, targetName, format, source.User.LengthBytes);
+            keySecret = Create(given, targetName, format, source.User.LengthBytes, objects);
         }
         CacheMode cache = CacheMode.Of(given.Find("t") ?? "unsafe", "Invalid cache option: ");
         using OpenedImage target = OpenedImage.Open(
@@ -86,6 +96,9 @@ internal static class ConvertCommand
             new ImageAccess
             {
                 Format = format,
+                Objects = objects,
+                IsByOptions = given.Has("target-image-opts"),
+                KeySecret = keySecret,
                 IsWritable = true,
                 Cache = cache,
             }
@@ -97,7 +110,7 @@ internal static class ConvertCommand
         using Progress progress = new(given.Has("p") && !given.Has("q"));
         ImageCopy copy = new(source, target)
         {
-            IsTargetZero = isNew,
+            IsTargetZero = isNew && target.Node.Driver is not LuksDriver,
             SparseBytes = sparse,
             WriteFlags = cache.WriteFlags | (isCompressed ? BlockWriteFlags.Compressed : 0),
             UnitBytes = isCompressed ? ClusterOf(target) : 1,
@@ -115,9 +128,16 @@ internal static class ConvertCommand
         return (int)(described.Find("cluster-size")?.AsInteger ?? 1);
     }
 
-    private static void Create(Switches given, string name, string format, long length)
+    // Gives the secret that the new image was encrypted with.
+    private static string? Create(
+        Switches given,
+        string name,
+        string format,
+        long length,
+        ImageObjects objects
+    )
     {
-        NewImage image = new(name, format) { SizeBytes = length };
+        NewImage image = new(name, format, objects) { SizeBytes = length };
         foreach (string options in given.All("o"))
         {
             image.Take(options);
@@ -127,6 +147,7 @@ internal static class ConvertCommand
             throw new ImgException($"{name}: a backing file of the output is not supported");
         }
         image.Create();
+        return image.KeySecret;
     }
 
     private static int Tasks(string? text)

@@ -8,7 +8,8 @@ namespace Ashlar.Tools.Img;
 internal static class CreateCommand
 {
     public const string Usage =
-        "[-f FMT] [-b BACKING [-F BACKING_FMT]] [-u] [-o OPTIONS] [-q] FILENAME [SIZE]";
+        "[--object OBJECT] [-f FMT] "
+        + "[-b BACKING [-F BACKING_FMT]] [-u] [-o OPTIONS] [-q] FILENAME [SIZE]";
 
     private static readonly Switch[] Known =
     [
@@ -23,6 +24,11 @@ internal static class CreateCommand
     public static Task<int> RunAsync(string program, string[] arguments)
     {
         Switches given = Switches.Read(program, arguments, Known);
+        if (given.Has("image-opts"))
+        {
+            // What is not there yet has no node to describe.
+            throw ImgException.Misuse(program, "unrecognized option '--image-opts'");
+        }
         if (given.Operands.Count is not (1 or 2))
         {
             string text =
@@ -31,7 +37,8 @@ internal static class CreateCommand
                     : $"Unexpected argument: {given.Operands[2]}";
             throw ImgException.Misuse(program, text);
         }
-        NewImage image = new(given.Operands[0], given.Find("f") ?? "raw");
+        ImageObjects objects = ImageObjects.Read(given);
+        NewImage image = new(given.Operands[0], given.Find("f") ?? "raw", objects);
         foreach (string options in given.All("o"))
         {
             image.Take(options);
@@ -40,7 +47,7 @@ internal static class CreateCommand
         {
             image.SizeBytes = Sizes.Read(given.Operands[1]);
         }
-        TakeBacking(given, image);
+        TakeBacking(given, image, objects);
         if (!given.Has("q"))
         {
             Console.Out.Write(image.Describe());
@@ -49,7 +56,7 @@ internal static class CreateCommand
         return Task.FromResult(0);
     }
 
-    private static void TakeBacking(Switches given, NewImage image)
+    private static void TakeBacking(Switches given, NewImage image, ImageObjects objects)
     {
         if (given.Find("b") is string backing)
         {
@@ -74,7 +81,14 @@ internal static class CreateCommand
         {
             return;
         }
-        ImageAccess access = new() { Format = image.BackingFormat, IsShared = true };
+        ImageAccess access = new()
+        {
+            Format = image.BackingFormat,
+            IsShared = true,
+            Objects = objects,
+            // Its length is all that is asked.
+            IsOnlyDescribed = true,
+        };
         try
         {
             using OpenedImage opened = OpenedImage.Open(PathOf(name, image), access, prefix: "");

@@ -45,11 +45,24 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
             workers[index] = Task.Run(() => WorkAsync(progress));
         }
         await Task.WhenAll(workers).ConfigureAwait(false);
+        await EndSectorAsync().ConfigureAwait(false);
         progress.Show(source.User.LengthBytes, source.User.LengthBytes);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _claim.Dispose();
+
+    // A raw file may end within a sector; what the last one lacks is zero.
+    private async ValueTask EndSectorAsync()
+    {
+        const long SectorMask = 511;
+        long length = source.User.LengthBytes;
+        long end = Math.Min(target.User.LengthBytes, (length + SectorMask) & ~SectorMask);
+        if (end > length)
+        {
+            await ZeroAsync(length, end - length).ConfigureAwait(false);
+        }
+    }
 
     private async Task WorkAsync(Progress progress)
     {

@@ -12,7 +12,8 @@ namespace Ashlar.Tools.Img;
 internal static class InfoCommand
 {
     public const string Usage =
-        "[-f FMT] [--output=human|json] [--backing-chain] [-t CACHE] [-U] FILENAME";
+        "[--object OBJECT] [--image-opts] "
+        + "[-f FMT] [--output=human|json] [--backing-chain] [-t CACHE] [-U] FILENAME";
 
     /// <summary>How deep a chain is followed: a longer one is a mistake or a trap.</summary>
     private const int LongestChain = 4096;
@@ -54,11 +55,16 @@ internal static class InfoCommand
         HashSet<FileIdentity> seen = [];
         string? next = given.Operands[0];
         string? format = given.Find("f");
+        ImageObjects objects = ImageObjects.Read(given);
+        bool isByOptions = given.Has("image-opts");
         while (next is not null)
         {
             ImageAccess access = new()
             {
                 Format = format,
+                Objects = objects,
+                IsByOptions = isByOptions,
+                IsOnlyDescribed = true,
                 IsShared = given.Has("U"),
                 HasBacking = false,
                 Cache = CacheMode.Of(
@@ -67,14 +73,16 @@ internal static class InfoCommand
                 ),
             };
             using OpenedImage image = OpenedImage.Open(next, access);
-            BlockNode file = image.Node.File!.Child;
+            BlockNode file = image.Node.File?.Child ?? image.Node;
             bool isNew = file.Driver is not FileDriver host || seen.Add(host.Identity);
             if (!isNew || images.Count == LongestChain)
             {
                 throw new ImgException($"Backing file '{next}' creates an infinite loop.");
             }
             // Without its backing the node has another name than its file.
-            OptionValue described = new ImageQuery(isFlat: true).Describe(image.Node, next);
+            string name = isByOptions ? NodeFilename.Of(image.Node) : next;
+            OptionValue described = new ImageQuery(isFlat: true).Describe(image.Node, name);
+            isByOptions = false;
             images.Add(described);
             next = given.Has("backing-chain") ? Text(described, "full-backing-filename") : null;
             format = Text(described, "backing-filename-format");
@@ -93,6 +101,10 @@ internal static class InfoCommand
         Line("virtual size", $"{Sizes.ToText(length)} ({Number(length)} bytes)");
         OptionValue? allocated = image.Find("actual-size");
         Line("disk size", allocated is null ? "unavailable" : Sizes.ToText(allocated.AsInteger));
+        if (image.Find("encrypted") is { } encrypted && encrypted.AsBoolean)
+        {
+            Line("encrypted", "yes");
+        }
         if (image.Find("cluster-size") is { } cluster)
         {
             Line("cluster_size", Number(cluster.AsInteger));
@@ -115,10 +127,7 @@ internal static class InfoCommand
             return "";
         }
         StringBuilder text = new("Format specific information:\n");
-        for (int index = 0; index < data.Count; index++)
-        {
-            text.Append($"    {data.KeyAt(index).Replace('-', ' ')}: {Plain(data[index])}\n");
-        }
+        AddMembers(text, data, "    ");
         return text.ToString();
     }
 
@@ -138,6 +147,37 @@ internal static class InfoCommand
         if (Text(image, "backing-filename-format") is string format)
         {
             line("backing file format", format);
+        }
+    }
+
+    private static void AddMembers(StringBuilder text, OptionValue members, string margin)
+    {
+        for (int index = 0; index < members.Count; index++)
+        {
+            AddValue(text, members.KeyAt(index).Replace('-', ' '), members[index], margin);
+        }
+    }
+
+    // What has members itself has a line for its name and further lines below it.
+    private static void AddValue(StringBuilder text, string name, OptionValue value, string margin)
+    {
+        string below = margin + "    ";
+        switch (value.Kind)
+        {
+            case OptionKind.Dictionary:
+                text.Append($"{margin}{name}:\n");
+                AddMembers(text, value, below);
+                break;
+            case OptionKind.List:
+                text.Append($"{margin}{name}:\n");
+                for (int index = 0; index < value.Count; index++)
+                {
+                    AddValue(text, $"[{Number(index)}]", value[index], below);
+                }
+                break;
+            default:
+                text.Append($"{margin}{name}: {Plain(value)}\n");
+                break;
         }
     }
 

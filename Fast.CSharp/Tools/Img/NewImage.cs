@@ -18,10 +18,13 @@ internal sealed class NewImage
 
     private readonly Dictionary<string, string> _options = new(StringComparer.Ordinal);
 
-    public NewImage(string fileName, string format)
+    private readonly ImageObjects _objects;
+
+    public NewImage(string fileName, string format, ImageObjects? objects = null)
     {
         FileName = fileName;
         Format = format;
+        _objects = objects ?? ImageObjects.None;
         if (!IsKnown(format))
         {
             throw new ImgException($"{fileName}: Unknown file format '{format}'");
@@ -29,7 +32,7 @@ internal sealed class NewImage
     }
 
     /// <summary>Whether images of a format can be made.</summary>
-    public static bool IsKnown(string format) => format is "raw" or "qcow2";
+    public static bool IsKnown(string format) => format is "raw" or "qcow2" or "luks";
 
     public string FileName { get; }
 
@@ -42,10 +45,15 @@ internal sealed class NewImage
 
     public string? BackingFormat => Find("backing_fmt");
 
+    /// <summary>The secret that opens the new image; null when it is not encrypted.</summary>
+    public string? KeySecret => Format == "luks" ? Find("key-secret") : null;
+
     private string[] Known =>
-        Format == "raw"
-            ? ["size", "preallocation"]
-            :
+        Format switch
+        {
+            "raw" => ["size", "preallocation"],
+            "luks" => ["size", .. NewEncryption.Options],
+            _ =>
             [
                 "size",
                 "compat",
@@ -57,7 +65,8 @@ internal sealed class NewImage
                 "refcount_bits",
                 "extended_l2",
                 "compression_type",
-            ];
+            ],
+        };
 
     /// <summary>Takes one -o: pairs of key and value with commas between, doubled inside.</summary>
     public void Take(string options)
@@ -94,6 +103,15 @@ internal sealed class NewImage
             text.Append(CultureInfo.InvariantCulture, $" size={size}");
             return WithGiven(text, "preallocation").Append('\n').ToString();
         }
+        if (Format == "luks")
+        {
+            text.Append(CultureInfo.InvariantCulture, $" size={size}");
+            foreach (string option in NewEncryption.Options)
+            {
+                WithGiven(text, option);
+            }
+            return text.Append('\n').ToString();
+        }
         Qcow2CreationOptions made = Qcow2Options();
         string type = made.IsZstandard ? "zstd" : "zlib";
         text.Append(CultureInfo.InvariantCulture, $" cluster_size={made.ClusterBytes}");
@@ -109,11 +127,14 @@ internal sealed class NewImage
     public void Create()
     {
         Qcow2CreationOptions? qcow2 = Format == "qcow2" ? Qcow2Options() : null;
+        LuksCreationOptions? luks =
+            Format == "luks" ? NewEncryption.Read(Find, "", FileName, _objects) : null;
         RefuseUnsupported();
         using BlockGraph graph = new(new BlockGraphOptions { HostFiles = LinuxHostFiles.Instance });
         using HostFile file = OpenEmpty(graph);
         BlockError? error =
             qcow2 is not null ? Qcow2Creation.TryCreate(file, qcow2)
+            : luks is not null ? NewEncryption.Create(file, luks, Rounded())
             : file.Truncate(Rounded()) is HostErrno errno and not HostErrno.None
                 ? new BlockError(
                     BlockErrorKind.Host,

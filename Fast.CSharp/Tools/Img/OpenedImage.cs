@@ -29,6 +29,18 @@ internal sealed record ImageAccess
 
     /// <summary>False to leave the backing file alone.</summary>
     public bool HasBacking { get; init; } = true;
+
+    /// <summary>--object: the secrets that encrypted images name.</summary>
+    public ImageObjects Objects { get; init; } = ImageObjects.None;
+
+    /// <summary>The option key-secret of an image that was just made; null for none.</summary>
+    public string? KeySecret { get; init; }
+
+    /// <summary>--image-opts: what names the image is the options of its node.</summary>
+    public bool IsByOptions { get; init; }
+
+    /// <summary>Whether the image is only described: an encrypted one stays locked.</summary>
+    public bool IsOnlyDescribed { get; init; }
 }
 
 /// <summary>An open image.</summary>
@@ -72,24 +84,20 @@ internal sealed class OpenedImage : IDisposable
             {
                 HostFiles = LinuxHostFiles.Instance,
                 RemoteExports = new NbdConnector(),
+                LeavesLocked = access.IsOnlyDescribed,
             }
         );
         try
         {
-            string format = access.Format ?? Probe(fileName, prefix, code);
-            if (format is not ("raw" or "qcow2"))
-            {
-                throw new ImgException($"{prefix}Unknown driver '{format}'", code: code);
-            }
-            ImgException.ThrowIf(
-                graph.TryBlockdevAdd(Options(fileName, format, access)),
-                prefix,
-                code
-            );
+            access.Objects.AddTo(graph);
+            OptionValue options = access.IsByOptions
+                ? Options(ImageOptions.Read(fileName, prefix, code), access)
+                : Options(fileName, FormatOf(fileName, access, prefix, code), access);
+            ImgException.ThrowIf(graph.TryBlockdevAdd(options), prefix, code);
             ImgException.ThrowIf(
                 graph.TryBackendAttach(
                     UserName,
-                    NodeName,
+                    options.Find("node-name")!.AsString,
                     Wanted(access),
                     access.IsShared ? BlockPermissions.All : Shared(access),
                     out BlockBackend? user
@@ -121,6 +129,45 @@ internal sealed class OpenedImage : IDisposable
                 | BlockPermissions.WriteUnchanged
                 | BlockPermissions.Resize;
 
+    private static string FormatOf(string fileName, ImageAccess access, string prefix, int code)
+    {
+        string format = access.Format ?? Probe(fileName, prefix, code);
+        return format is "raw" or "qcow2" or "luks"
+            ? format
+            : throw new ImgException($"{prefix}Unknown driver '{format}'", code: code);
+    }
+
+    // What the user said of the node stands; the rest is as for a name.
+    private static OptionValue Options(OptionValue said, ImageAccess access)
+    {
+        List<(string, OptionValue)> node = [];
+        for (int index = 0; index < said.Count; index++)
+        {
+            node.Add((said.KeyAt(index), said[index]));
+        }
+        AddUnsaid("node-name", OptionValue.Of(NodeName));
+        AddUnsaid("read-only", OptionValue.Of(!access.IsWritable));
+        AddUnsaid("cache", access.Cache.Option);
+        AddUnsaid("discard", OptionValue.Of("unmap"));
+        if (access.IsShared)
+        {
+            AddUnsaid("force-share", OptionValue.True);
+        }
+        if (!access.HasBacking && said.Find("driver")!.AsString == "qcow2")
+        {
+            AddUnsaid("backing", OptionValue.Null);
+        }
+        return OptionValue.Dictionary([.. node]);
+
+        void AddUnsaid(string key, OptionValue value)
+        {
+            if (said.Find(key) is null)
+            {
+                node.Add((key, value));
+            }
+        }
+    }
+
     private static OptionValue Options(string fileName, string format, ImageAccess access)
     {
         List<(string, OptionValue)> file =
@@ -145,6 +192,10 @@ internal sealed class OpenedImage : IDisposable
         {
             node.Add(("force-share", OptionValue.True));
         }
+        if (format == "luks" && access.KeySecret is string secret)
+        {
+            node.Add(("key-secret", OptionValue.Of(secret)));
+        }
         if (format == "qcow2" && !access.HasBacking)
         {
             node.Add(("backing", OptionValue.Null));
@@ -152,7 +203,7 @@ internal sealed class OpenedImage : IDisposable
         return OptionValue.Dictionary([.. node]);
     }
 
-    /// <summary>What a file says of itself, believed as far as it is qcow2 (BLK-IMG-006).</summary>
+    /// <summary>What a file says of itself, as far as that is known here (BLK-IMG-006).</summary>
     public static string Probe(string fileName, string prefix, int code)
     {
         HostFileMode mode = new(Writable: false);
@@ -163,11 +214,13 @@ internal sealed class OpenedImage : IDisposable
             throw new ImgException(reason, code: code);
         }
         using HostFile opened = file!;
-        Span<byte> start = stackalloc byte[sizeof(uint)];
+        Span<byte> start = stackalloc byte[sizeof(ulong)];
         return opened.Read(0, start) == HostErrno.None ? FormatOf(start) : "raw";
     }
 
     /// <summary>The format of an image by its first bytes, four at least.</summary>
     public static string FormatOf(ReadOnlySpan<byte> start) =>
-        BinaryPrimitives.ReadUInt32BigEndian(start) == Qcow2Magic ? "qcow2" : "raw";
+        BinaryPrimitives.ReadUInt32BigEndian(start) == Qcow2Magic ? "qcow2"
+        : LuksHeader.IsBegunBy(start) ? "luks"
+        : "raw";
 }

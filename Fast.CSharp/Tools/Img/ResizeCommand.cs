@@ -43,6 +43,8 @@ internal static class ResizeCommand
         ImageAccess access = new()
         {
             Format = given.Find("f"),
+            Objects = ImageObjects.Read(given),
+            IsByOptions = given.Has("image-opts"),
             IsWritable = true,
             IsResizing = true,
         };

@@ -21,10 +21,13 @@ internal sealed class Switches
 
     public IReadOnlyList<string> Operands => _operands;
 
-    /// <summary>Reads the arguments of a command.</summary>
+    /// <summary>
+    /// Reads the arguments of a command; --object and --image-opts are every command's.
+    /// </summary>
     public static Switches Read(string program, IEnumerable<string> arguments, Switch[] known)
     {
         Switches read = new();
+        known = [.. known, new("object", true), new("image-opts")];
         bool isOver = false;
         using IEnumerator<string> rest = arguments.GetEnumerator();
         while (rest.MoveNext())

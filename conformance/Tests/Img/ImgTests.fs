@@ -10,7 +10,7 @@ open Ashlar.Conformance.Tests.Qcow2
 open Ashlar.Conformance.Tests.Storaged
 
 /// Exit code, output and errors of a tool in a directory; ours under QEMU's name.
-let private ours directory arguments =
+let ours directory arguments =
     use child = Daemon.startAshlar directory ("img" :: arguments)
     let errors = child.StandardError.ReadToEndAsync()
     let output = child.StandardOutput.ReadToEndAsync()
@@ -22,12 +22,12 @@ let private ours directory arguments =
     let named (text: string) = text.Replace("ashlar img", "qemu-img")
     child.ExitCode, named output.Result, named errors.Result
 
-let private theirs directory arguments =
+let theirs directory arguments =
     Needs.qemuImg ()
     let line = String.concat " " (arguments |> List.map (fun (a: string) -> $"'{a}'"))
     Programs.start "sh" [ "-c"; $"cd '{directory}' && exec qemu-img {line}" ]
 
-let private expectOk (code, output: string, errors: string) =
+let expectOk (code, output: string, errors: string) =
     Expect.equal code 0 (output + errors)
     output
 
