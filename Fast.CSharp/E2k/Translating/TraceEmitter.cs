@@ -69,6 +69,7 @@ internal sealed partial class TraceEmitter
         {
             EmitTagChecks(declines);
         }
+        EmitExtensionChecks(declines);
         EmitSlots(declines);
         foreach (int place in _plan.Loaded)
         {
@@ -143,6 +144,26 @@ internal sealed partial class TraceEmitter
             _il.Emit(OpCodes.Ldc_I4, (int)_plan.PredicatesLoaded);
             Call(nameof(TraceSupport.AreValid));
             _il.Emit(OpCodes.Brfalse, declines);
+        }
+    }
+
+    /// <summary>What is kept as 64 bits, and perhaps written back so, must be no more.</summary>
+    private void EmitExtensionChecks(Label declines)
+    {
+        bool isFirst = true;
+        foreach (int place in _plan.Narrow)
+        {
+            EmitAddress(HighArgument, place, sizeof(ulong));
+            _il.Emit(OpCodes.Ldind_I8);
+            if (!isFirst)
+            {
+                _il.Emit(OpCodes.Or);
+            }
+            isFirst = false;
+        }
+        if (!isFirst)
+        {
+            _il.Emit(OpCodes.Brtrue, declines);
         }
     }
 

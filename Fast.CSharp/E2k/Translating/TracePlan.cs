@@ -22,6 +22,7 @@ internal sealed class TracePlan
     private readonly List<TraceStep> _steps = [];
     private readonly HashSet<int> _certain = [];
     private readonly HashSet<int> _invalid = [];
+    private readonly HashSet<int> _perhaps = [];
     private readonly Dictionary<int, Transfer> _known = [];
     private readonly List<Reliance> _relies = [];
     private readonly Dictionary<TraceStep, Transfer> _transfers = [];
@@ -57,6 +58,13 @@ internal sealed class TracePlan
     internal HashSet<int> LiveIn { get; } = [];
 
     internal HashSet<int> Written { get; } = [];
+
+    /// <summary>
+    /// Places whose extension has to be 0 when the trace begins: they may be written back as 64
+    /// bits although nothing was written to them.
+    /// </summary>
+    internal IEnumerable<int> Narrow =>
+        (IsLoop ? Written : _perhaps).Where(place => !Vectors.Contains(place)).Order();
 
     internal uint PredicatesIn { get; private set; }
 
@@ -417,6 +425,7 @@ internal sealed class TracePlan
         else if (!_certain.Contains(place))
         {
             LiveIn.Add(place);
+            _perhaps.Add(place);
         }
         Written.Add(place);
         return true;

@@ -79,8 +79,9 @@ let private own (name: string) (ending: string) =
         match Assembler.assemble 5 read Map.empty name with
         | Error problem -> failtest (Assembler.say problem)
         | Ok file ->
-            let found = both (setting None true [ name ] [||]) file
-            Expect.equal (ProgramVectors.endOf found) ending name
+            for tags in [ true; false ] do
+                let found = both (setting None tags [ name ] [||]) file
+                Expect.equal (ProgramVectors.endOf found) ending $"{name}, tags {tags}"
     }
 
 /// Wide instructions of a smoke run.
@@ -108,6 +109,7 @@ let tests =
         own "sum.S" "14"
         own "calls.S" "36"
         own "words.S" "7"
+        own "halves.S" "60"
         fuzzes 1
         fuzzes 2
     ]
