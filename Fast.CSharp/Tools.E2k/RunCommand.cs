@@ -42,6 +42,18 @@ internal static class RunCommand
             Description = "MiB that the program may have",
             DefaultValueFactory = _ => GuestOptions.PagesMaxByDefault / PagesInMebibyte,
         };
+        Option<bool> strace = new("--strace")
+        {
+            Description = "a line for each system call, to standard error",
+        };
+        Option<bool> sandbox = new("--sandbox")
+        {
+            Description = "files below the current folder, to be read: so if nothing is said",
+        };
+        Option<bool> allowHost = new("--allow-host-files")
+        {
+            Description = "all files that you may reach, also to be changed",
+        };
         Argument<string> program = new("PROGRAM") { Description = "a static ELF program" };
         Argument<string[]> arguments = new("ARGS") { Description = "its arguments" };
         Command command = new("run", "Runs a program.")
@@ -51,6 +63,9 @@ internal static class RunCommand
             stats,
             limit,
             memory,
+            strace,
+            sandbox,
+            allowHost,
             program,
             arguments,
         };
@@ -68,12 +83,18 @@ internal static class RunCommand
             {
                 return Refuse("--limit takes at least 1");
             }
+            if (parsed.GetValue(sandbox) && parsed.GetValue(allowHost))
+            {
+                return Refuse("--sandbox and --allow-host-files exclude each other");
+            }
             string path = parsed.GetRequiredValue(program);
             GuestOptions options = new()
             {
                 Version = version == 0 ? null : version,
                 HasTags = parsed.GetValue(tags) == "on",
                 PagesMax = parsed.GetValue(memory) * PagesInMebibyte,
+                Files = new(".", parsed.GetValue(allowHost)),
+                SystemCalls = parsed.GetValue(strace) ? Console.Error.WriteLine : null,
                 Arguments = [path, .. parsed.GetValue(arguments) ?? []],
                 Environment = [.. EnvironmentOfOurs()],
             };

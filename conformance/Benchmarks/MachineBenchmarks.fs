@@ -32,7 +32,9 @@ table:
 """
 
     let mutable file: byte[] = [||]
-    let host: Linux.Host = { Read = (fun _ -> [||]); Write = fun bytes _ -> bytes.Length }
+    let streams = Ashlar.Conformance.E2k.Hosts.Streams [||]
+    let files = Ashlar.Conformance.E2k.Hosts.sandbox
+    let host = Ashlar.Conformance.E2k.Hosts.reference streams files
 
     [<GlobalSetup>]
     member _.Setup() =
@@ -53,7 +55,7 @@ table:
     /// One operation is one wide instruction.
     [<Benchmark(OperationsPerInvoke = Turns.BundleCount)>]
     member _.Engine() =
-        match Ashlar.Conformance.E2k.Engine.start None true host file [ "loop" ] [] with
+        match Ashlar.Conformance.E2k.Engine.start None true streams files file [ "loop" ] [] with
         | Ok engine ->
             use engine = engine
             engine.Run(int64 Turns.BundleCount) |> ignore

@@ -150,25 +150,6 @@ ops {operations.Right}/{operations.Undisputed}, programs {rightPrograms}/{progra
         else
             1
 
-/// The host's standard streams.
-let private streams () : Linux.Host =
-    let input, output = Console.OpenStandardInput(), Console.OpenStandardOutput()
-    let errors = Console.OpenStandardError()
-
-    {
-        Read =
-            fun count ->
-                let bytes = Array.zeroCreate<byte> count
-                let got = input.Read(bytes, 0, count)
-                Array.truncate got bytes
-        Write =
-            fun bytes descriptor ->
-                let stream = if descriptor = 2 then errors else output
-                stream.Write(bytes, 0, bytes.Length)
-                stream.Flush()
-                bytes.Length
-    }
-
 /// Exit codes of a program that a signal ended, as a shell has them.
 let private codeOf (signal: string) =
     match signal with
@@ -187,7 +168,9 @@ let private run (version: int option) tags (limit: int64) (path: string) argumen
         let file = File.ReadAllBytes path
         let table = Table.specification
 
-        match Process.start table version tags (streams ()) file (path :: arguments) [] with
+        let host = Hosts.reference (Hosts.Console()) Hosts.sandbox
+
+        match Process.start table version tags host file (path :: arguments) [] with
         | Error refusal ->
             complain $"{path}: {refusal.Reason} ({refusal.Rule})"
             2

@@ -26,6 +26,7 @@ let private run (asked: E2kArguments.Run) =
             Limit = asked.Limit
             Every = every
             Ranges = []
+            Files = Hosts.sandbox
         }
 
         match Lockstep.run setting (File.ReadAllBytes asked.Path) with

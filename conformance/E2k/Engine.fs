@@ -237,27 +237,18 @@ let endingDifference (wanted: Ending) (found: Ashlar.E2k.Ending) : string option
     else
         Some $"{showEnding found}, the reference: {wanted}"
 
-/// The standard streams of the engine as those of a reference's host.
-type private Streams(host: Linux.Host) =
-    interface Ashlar.E2k.IHost with
-        member _.Read(bytes: Span<byte>) =
-            let got = host.Read bytes.Length
-            got.AsSpan().CopyTo bytes
-            got.Length
-
-        member _.Write(bytes: ReadOnlySpan<byte>, stream: int) = host.Write (bytes.ToArray()) stream
-
 /// A program in the engine.
-let start version tags (host: Linux.Host) (file: byte[]) arguments environment =
+let start version tags (host: Ashlar.E2k.IHost) files (file: byte[]) arguments environment =
     let options =
         Ashlar.E2k.GuestOptions(
             Version = Option.toNullable version,
             HasTags = tags,
+            Files = files,
             Arguments = List.toArray arguments,
             Environment = List.toArray environment
         )
 
     try
-        Ok(Fast.Start(ReadOnlySpan file, options, Streams host))
+        Ok(Fast.Start(ReadOnlySpan file, options, host))
     with :? Ashlar.E2k.ElfRefusalException as refusal ->
         Error refusal.Message

@@ -20,6 +20,8 @@ type Setting = {
     Every: int64
     /// Places of memory that are compared at the end: first address and bytes.
     Ranges: (uint64 * int) list
+    /// Files that both may reach (E2K-SYS-010).
+    Files: Ashlar.E2k.FilePolicy
 }
 
 /// Where the two first differed.
@@ -41,24 +43,6 @@ exception private Differs of string
 
 /// Wide instructions that are shown before a difference.
 let private windowMax = 8
-
-/// A host that gives an input and swallows what is written, which it keeps.
-let private hostOf (input: byte[]) : Linux.Host * MemoryStream =
-    let source, output = new MemoryStream(input), new MemoryStream()
-
-    {
-        Read =
-            fun count ->
-                let bytes = Array.zeroCreate<byte> count
-                let got = source.Read(bytes, 0, count)
-                Array.truncate got bytes
-        Write =
-            fun bytes descriptor ->
-                output.WriteByte(byte descriptor)
-                output.Write(bytes, 0, bytes.Length)
-                bytes.Length
-    },
-    output
 
 /// The bundle at an address as text.
 let private textAt (memory: Memory) version (address: uint64) =
@@ -167,8 +151,8 @@ let private both
         }
 
 let private started (setting: Setting) (file: byte[]) =
-    let host, wanted = hostOf setting.Input
-    let engineHost, found = hostOf setting.Input
+    let wanted, found = Hosts.Streams setting.Input, Hosts.Streams setting.Input
+    let host = Hosts.reference wanted setting.Files
     let table = Table.specification
 
     match
@@ -183,12 +167,13 @@ let private started (setting: Setting) (file: byte[]) =
         Engine.start
             setting.Version
             setting.Tags
-            engineHost
+            found
+            setting.Files
             file
             setting.Arguments
             setting.Environment
     with
-    | Ok running, Ok engine -> Ok(running, engine, (wanted, found))
+    | Ok running, Ok engine -> Ok(running, engine, (wanted.All, found.All))
     | Error refusal, Error _ -> Error(Refused $"{refusal.Reason} ({refusal.Rule})")
     | Error refusal, Ok engine ->
         engine.Dispose()

@@ -3,7 +3,6 @@
 module Ashlar.Conformance.E2k.ProgramVectors
 
 open System
-open System.IO
 open System.Text
 open System.Text.Json
 open Ashlar.Reference.E2k
@@ -58,27 +57,13 @@ let endOf (ending: Ending) : string =
 
 /// A program's standard output and how it ended, with bundles counted.
 let run version arguments environment (input: byte[]) (file: byte[]) =
-    use output = new MemoryStream()
-    use source = new MemoryStream(input)
-
-    let host: Linux.Host = {
-        Read =
-            fun count ->
-                let bytes = Array.zeroCreate<byte> count
-                let got = source.Read(bytes, 0, count)
-                Array.truncate got bytes
-        Write =
-            fun bytes descriptor ->
-                if descriptor = 1 then
-                    output.Write(bytes, 0, bytes.Length)
-
-                bytes.Length
-    }
+    let streams = Hosts.Streams input
+    let host = Hosts.reference streams Hosts.sandbox
 
     Process.start Table.specification (Some version) true host file arguments environment
     |> Result.map (fun running ->
         let ending, bundles = Process.run bundlesMax running
-        output.ToArray(), ending, bundles)
+        streams.Output.ToArray(), ending, bundles)
 
 /// What disagrees with an expectation, if anything does.
 let check (expectation: Expectation) (file: byte[]) : string option =

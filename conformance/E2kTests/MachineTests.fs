@@ -354,6 +354,9 @@ let private recursion () =
 
     machine
 
+/// A host with empty streams.
+let private nobody = Hosts.reference (Hosts.Streams [||]) Hosts.sandbox
+
 let private programTests = [
     test "the embedded programs do what is expected" {
         let wrong =
@@ -374,10 +377,7 @@ let private programTests = [
             Table = Table.specification
             Memory = machine.Memory
             Registers = machine.Registers
-            Host = {
-                Read = fun _ -> [||]
-                Write = fun _ _ -> 0
-            }
+            Host = nobody
             State = machine.State
             Kernel = {
                 BreakStart = 0UL
@@ -393,11 +393,6 @@ let private programTests = [
     }
 
     test "E2K-SYS-001: a number that is no call gives ENOSYS" {
-        let host: Linux.Host = {
-            Read = fun _ -> [||]
-            Write = fun _ _ -> 0
-        }
-
         let kernel: Linux.Kernel = {
             BreakStart = 0UL
             Break = 0UL
@@ -405,7 +400,7 @@ let private programTests = [
             MappingsEnd = 0x3fe00000000UL
         }
 
-        match Linux.call host (Memory 1) kernel 9999UL (Array.zeroCreate 6) with
+        match Linux.call nobody (Memory 1) kernel 9999UL (Array.zeroCreate 6) with
         | Linux.Returns(value, _) -> Expect.equal value -38L "E2K-SYS-001"
         | Linux.Exits _ -> failtest "it ended"
     }

@@ -13,6 +13,7 @@ let clean = [
     MachineTests.tests
     Engine.OperationTests.tests
     EngineProgramTests.tests
+    Engine.SystemCallTests.tests
     Engine.LockstepTests.tests
     Engine.PlantedTests.tests
 ]

@@ -1,22 +1,12 @@
-// System calls of 64-bit Linux. What leaves the machine goes through a host that the caller
-// supplies. Spec: spec/e2k/linux.md, E2K-SYS.
+// System calls of 64-bit Linux: those that change the program itself. All others are answered from
+// outside (Outside.cs). Spec: spec/e2k/linux.md, E2K-SYS.
 using System;
 
 namespace Ashlar.E2k;
 
 /// <summary>The system's side of a program: its break, its mappings, its calls.</summary>
-internal sealed class Kernel(Machine machine, IHost host, Image image)
+internal sealed class Kernel(Machine machine, Outside outside, Image image, Action<string>? told)
 {
-    // Error numbers, negative in the result (E2K-SYS-003).
-    private const long BadDescriptor = -9;
-    private const long NoMemory = -12;
-    private const long BadAddress = -14;
-    private const long BadArgument = -22;
-    private const long NoSuchCall = -38;
-
-    /// <summary>Bytes that one call moves (E2K-SYS-006).</summary>
-    private const ulong TransferMax = 0x100000;
-
     private const ulong PageBytes = GuestMemory.PageBytes;
     private const ulong MappingsStart = 0x10000000000;
 
@@ -31,64 +21,47 @@ internal sealed class Kernel(Machine machine, IHost host, Image image)
     /// <summary>The status of a program that has ended; null while it runs.</summary>
     internal int? ExitStatus { get; private set; }
 
-    /// <summary>One call by its number and arguments (E2K-SYS-001).</summary>
+    /// <summary>One call by its number and arguments, with a line for who listens.</summary>
     internal long Call(ulong number, ReadOnlySpan<ulong> arguments)
     {
-        switch (number)
+        string text = told is null ? "" : CallText.Of(_memory, number, arguments);
+        long result = CarryOut(number, arguments);
+        told?.Invoke($"{text} = {(ExitStatus is null ? CallText.Result(result) : "?")}");
+        return result;
+    }
+
+    /// <summary>No call: an entry of the system that is none, or an invalid number.</summary>
+    internal long Refuse(int entry)
+    {
+        told?.Invoke($"entry {entry} = {CallText.Result(ErrorNumber.NoSuchCall)}");
+        return ErrorNumber.NoSuchCall;
+    }
+
+    /// <summary>The program's own calls (E2K-SYS-001), or one from outside.</summary>
+    private long CarryOut(ulong number, ReadOnlySpan<ulong> arguments)
+    {
+        switch ((CallNumber)number)
         {
-            case 1:
-            case 252:
+            case CallNumber.Exit:
+            case CallNumber.ExitGroup:
                 ExitStatus = (int)(arguments[0] & 255);
                 return 0;
-            case 3:
-                return Read(arguments[0], arguments[1], arguments[2]);
-            case 4:
-                return Write(arguments[0], arguments[1], arguments[2]);
-            case 20:
-                return 1;
-            case 45:
+            case CallNumber.Break:
                 return (long)MoveBreak(arguments[0]);
-            case 90:
+            case CallNumber.Map:
                 return Map(arguments[1], arguments[2], arguments[3]);
-            case 91:
+            case CallNumber.Unmap:
                 return Unmap(arguments[0], arguments[1]);
-            case 125:
+            case CallNumber.Protect:
                 return Protect(arguments[0], arguments[1], ProtectionOf(arguments[2]));
             default:
-                return NoSuchCall;
+                return outside.Call(_memory, number, arguments);
         }
     }
 
     private static ulong PagesOf(ulong bytes) => (bytes + PageBytes - 1) / PageBytes;
 
     private static Protection ProtectionOf(ulong bits) => (Protection)(bits & 7);
-
-    private long Write(ulong stream, ulong address, ulong count)
-    {
-        if (stream is not (1 or 2))
-        {
-            return BadDescriptor;
-        }
-        byte[] bytes = new byte[Math.Min(count, TransferMax)];
-        return _memory.TryCopyOut(address, bytes) ? host.Write(bytes, (int)stream) : BadAddress;
-    }
-
-    private long Read(ulong descriptor, ulong address, ulong count)
-    {
-        count = Math.Min(count, TransferMax);
-        if (descriptor != 0)
-        {
-            return BadDescriptor;
-        }
-        if (!_memory.AllowsWriteRange(address, count))
-        {
-            return BadAddress;
-        }
-        byte[] bytes = new byte[count];
-        int taken = host.Read(bytes);
-        _memory.CopyIn(address, bytes.AsSpan(0, Math.Max(0, taken)));
-        return taken;
-    }
 
     /// <summary>The break moves in whole pages; what cannot be met changes nothing.</summary>
     private ulong MoveBreak(ulong wish)
@@ -120,15 +93,15 @@ internal sealed class Kernel(Machine machine, IHost host, Image image)
         ulong count = PagesOf(length);
         if (length == 0 || length > GuestMemory.AddressEnd)
         {
-            return BadArgument;
+            return ErrorNumber.BadArgument;
         }
         if ((flags & Anonymous) == 0)
         {
-            return BadDescriptor;
+            return ErrorNumber.BadDescriptor;
         }
         if (!_memory.HasRoom(count) || count * PageBytes > image.StackLimit - _nextMapping)
         {
-            return NoMemory;
+            return ErrorNumber.NoMemory;
         }
         ulong address = _nextMapping;
         for (ulong page = address / PageBytes; page < (address / PageBytes) + count; page++)
@@ -152,7 +125,7 @@ internal sealed class Kernel(Machine machine, IHost host, Image image)
         // Only pages that are there can go, and they are limited in number.
         if (!AreOnPages(address, length) || count > (ulong)_memory.PageCount)
         {
-            return BadArgument;
+            return ErrorNumber.BadArgument;
         }
         for (ulong page = address / PageBytes; page < (address / PageBytes) + count; page++)
         {
@@ -165,19 +138,19 @@ internal sealed class Kernel(Machine machine, IHost host, Image image)
     {
         if (!AreOnPages(address, length))
         {
-            return BadArgument;
+            return ErrorNumber.BadArgument;
         }
         ulong first = address / PageBytes;
         ulong count = PagesOf(length);
         if (count > (ulong)_memory.PageCount)
         {
-            return NoMemory;
+            return ErrorNumber.NoMemory;
         }
         for (ulong page = first; page < first + count; page++)
         {
             if (!_memory.IsMapped(page))
             {
-                return NoMemory;
+                return ErrorNumber.NoMemory;
             }
         }
         for (ulong page = first; page < first + count; page++)

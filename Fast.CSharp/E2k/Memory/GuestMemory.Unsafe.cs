@@ -8,7 +8,7 @@ using System.Runtime.InteropServices;
 namespace Ashlar.E2k;
 
 /// <summary>Bytes by address in pages of 4 KiB; at most so many pages at once.</summary>
-public sealed unsafe partial class GuestMemory : IDisposable
+public sealed unsafe partial class GuestMemory : IGuestBytes, IDisposable
 {
     /// <summary>Bytes of a page (E2K-MEM-001).</summary>
     public const int PageBytes = 4096;

@@ -42,6 +42,12 @@ public sealed record GuestOptions
 
     public long PagesMax { get; init; } = PagesMaxByDefault;
 
+    /// <summary>Which files of the host it may reach.</summary>
+    public FilePolicy Files { get; init; } = new(".");
+
+    /// <summary>Is told a line for each system call (E2K-SYS-019).</summary>
+    public Action<string>? SystemCalls { get; init; }
+
     /// <summary>argv, the program's name first.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
@@ -55,22 +61,23 @@ public sealed class GuestProcess : IDisposable
     private const ulong FastEntry = 6;
     private const int CallEntry = 3;
     private const int Arguments = 6;
-    private const long NoSuchCall = -38;
 
     private readonly Dictionary<ulong, Bundle> _bundles = [];
     private readonly BundleDecoder _decoder;
     private readonly Kernel _kernel;
+    private readonly Outside _outside;
     private readonly Translator? _translator;
     private int _codeChanges;
 
-    private GuestProcess(Machine machine, IHost host, Image image, bool translates)
+    private GuestProcess(Machine machine, IHost host, Image image, GuestOptions options)
     {
         Machine = machine;
         Image = image;
         Interpreter = new(machine);
         _decoder = new(machine.Version);
-        _kernel = new(machine, host, image);
-        _translator = translates ? new(machine) : null;
+        _outside = new(host, options.Files);
+        _kernel = new(machine, _outside, image, options.SystemCalls);
+        _translator = options.Translates ? new(machine) : null;
         _codeChanges = machine.Memory.CodeChanges;
     }
 
@@ -109,7 +116,7 @@ public sealed class GuestProcess : IDisposable
             StackLimit = image.StackLimit,
         };
         machine.Now.StackTop = image.StackTop;
-        return new(machine, host, image, options.Translates);
+        return new(machine, host, image, options);
     }
 
     /// <summary>Carries out one bundle; null while the program goes on.</summary>
@@ -157,7 +164,11 @@ public sealed class GuestProcess : IDisposable
         return new(EndingKind.Stopped, 0, default);
     }
 
-    public void Dispose() => Machine.Dispose();
+    public void Dispose()
+    {
+        _outside.Dispose();
+        Machine.Dispose();
+    }
 
     /// <summary>The bundle at an address; what was decoded holds until code is written.</summary>
     internal Trap TryBundleAt(ulong address, out Bundle? bundle)
@@ -253,7 +264,9 @@ public sealed class GuestProcess : IDisposable
             arguments[index] = register > last ? 0 : registers.Read(register).Low;
         }
         bool isCall = registers.TagOf(first) == 0 && entry is CallEntry or (int)FastEntry;
-        long result = isCall ? _kernel.Call(registers.Read(first).Low, arguments) : NoSuchCall;
+        long result = isCall
+            ? _kernel.Call(registers.Read(first).Low, arguments)
+            : _kernel.Refuse(entry);
         if (_kernel.ExitStatus is not null)
         {
             return;

@@ -1,13 +1,12 @@
-/// System calls of 64-bit Linux, as far as programs without files and threads need them. What
-/// leaves the machine goes through a host that the caller supplies. Requirements:
-/// spec/e2k/linux.md, E2K-SYS.
+/// System calls of 64-bit Linux: those that change the program itself. All others are asked of a
+/// host that the caller supplies. Requirements: spec/e2k/linux.md, E2K-SYS.
 module Ashlar.Reference.E2k.Linux
 
 open System
 
-/// The world outside: reading a standard stream, and writing one; the answers are bytes, or their
-/// number.
-type Host = { Read: int -> byte[]; Write: byte[] -> int -> int }
+/// E2K-SYS-009: the world outside answers a call by its number and six arguments; it sees the
+/// program's memory, and gives ENOSYS where there is no such call.
+type Host = { Call: Memory -> uint64 -> uint64[] -> int64 }
 
 /// What the system keeps for a program.
 type Kernel = {
@@ -27,12 +26,7 @@ type Answer =
 /// E2K-SYS-003: error numbers, negative in the result.
 let private badDescriptor = -9L
 let private noMemory = -12L
-let private badAddress = -14L
 let private badArgument = -22L
-let private noSuchCall = -38L
-
-/// E2K-SYS-006: bytes that one call moves.
-let private transferMax = 0x100000UL
 
 let private pageBytes = uint64 Memory.PageBytes
 let private mappingsStart = 0x10000000000UL
@@ -55,45 +49,6 @@ let private protectionOf (bits: uint64) : Protection = {
 }
 
 let private pagesOf (bytes: uint64) = (bytes + pageBytes - 1UL) / pageBytes
-
-/// Bytes of memory, as far as all of them are readable.
-let private gather (memory: Memory) (address: uint64) (count: uint64) : byte[] option =
-    let bytes = Array.init (int count) (fun index -> memory.TryRead (address + uint64 index) 1)
-
-    if bytes |> Array.exists _.IsNone then
-        None
-    else
-        Some(bytes |> Array.map (fun one -> byte one.Value))
-
-let private write (host: Host) (memory: Memory) descriptor address count =
-    if descriptor <> 1UL && descriptor <> 2UL then
-        badDescriptor
-    else
-        match gather memory address (min count transferMax) with
-        | None -> badAddress
-        | Some bytes -> int64 (host.Write bytes (int descriptor))
-
-let private read (host: Host) (memory: Memory) descriptor address count =
-    let count = min count transferMax
-
-    if descriptor <> 0UL then
-        badDescriptor
-    elif
-        count > 0UL
-        && not (
-            Seq.forall
-                (fun index -> memory.MayWrite (address + index) 1)
-                (seq { 0UL .. count - 1UL })
-        )
-    then
-        badAddress
-    else
-        let bytes = host.Read(int count)
-
-        bytes
-        |> Array.iteri (fun index one -> memory.Write (address + uint64 index) 1 (uint64 one))
-
-        int64 bytes.Length
 
 /// E2K-SYS-007: the break moves up in whole pages; a wish that cannot be met changes nothing.
 let private moveBreak (memory: Memory) (kernel: Kernel) (wish: uint64) : Kernel =
@@ -184,10 +139,7 @@ let call (host: Host) (memory: Memory) (kernel: Kernel) number (arguments: uint6
 
     match number with
     | 1UL
-    | 252UL -> Exits(int arguments[0] &&& 255)
-    | 3UL -> result (read host memory arguments[0] arguments[1] arguments[2])
-    | 4UL -> result (write host memory arguments[0] arguments[1] arguments[2])
-    | 20UL -> result 1L
+    | 300UL -> Exits(int arguments[0] &&& 255)
     | 45UL ->
         let kernel = moveBreak memory kernel arguments[0]
         Returns(int64 kernel.Break, kernel)
@@ -196,7 +148,7 @@ let call (host: Host) (memory: Memory) (kernel: Kernel) number (arguments: uint6
         Returns(address, kernel)
     | 91UL -> result (unmap memory arguments[0] arguments[1])
     | 125UL -> result (protect memory arguments[0] arguments[1] arguments[2])
-    | _ -> result noSuchCall
+    | _ -> result (host.Call memory number arguments)
 
 /// E2K-TRAP-003: the signal that a trap becomes.
 let signalOf (trap: Trap) : string =

@@ -40,15 +40,16 @@ let private setting (program: Program) : Lockstep.Setting = {
     Limit = limit
     Every = 1024L
     Ranges = ranges
+    Files = Hosts.sandbox
 }
 
-let private host: Linux.Host = { Read = (fun _ -> [||]); Write = fun bytes _ -> bytes.Length }
+let private host () : Linux.Host = Hosts.reference (Hosts.Streams [||]) Hosts.sandbox
 
 /// The line at which a program traps on the reference, if it does so in its first turns.
 let private trappingLine (program: Program) (file: byte[]) : int option =
     let version = Some program.Version
 
-    match Process.start Table.specification version program.Tags host file [ "fuzz" ] [] with
+    match Process.start Table.specification version program.Tags (host ()) file [ "fuzz" ] [] with
     | Error _ -> None
     | Ok running ->
         let mutable last = running.State.Ip

@@ -40,6 +40,7 @@ let private setting version tags arguments input : Lockstep.Setting = {
     Limit = 400_000L
     Every = 512L
     Ranges = []
+    Files = Hosts.sandbox
 }
 
 let private expectAgreed way (verdict: Lockstep.Verdict) =

@@ -11,19 +11,6 @@ open Expecto
 /// Bundles that a program may take.
 let private bundlesMax = 20_000_000L
 
-type private Streams(input: byte[]) =
-    let source = new MemoryStream(input)
-    member val Output = new MemoryStream()
-
-    interface IHost with
-        member _.Read(bytes: Span<byte>) = source.Read bytes
-
-        member this.Write(bytes: ReadOnlySpan<byte>, stream: int) =
-            if stream = 1 then
-                this.Output.Write bytes
-
-            bytes.Length
-
 let private bytesOf (entry: ZipArchiveEntry) =
     use stream = entry.Open()
     use copy = new MemoryStream()
@@ -59,7 +46,7 @@ let private endOf (ending: Ending) =
     | _ -> "not ended"
 
 let private run translates (expectation: ProgramVectors.Expectation) (file: byte[]) =
-    let streams = Streams expectation.Input
+    let streams = Hosts.Streams expectation.Input
 
     let options =
         GuestOptions(
