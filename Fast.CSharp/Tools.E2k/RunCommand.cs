@@ -54,6 +54,10 @@ internal static class RunCommand
         {
             Description = "all files that you may reach, also to be changed",
         };
+        Option<string?> trace = new("--trace")
+        {
+            Description = "a file for a line on each wide instruction; nothing is translated then",
+        };
         Argument<string> program = new("PROGRAM") { Description = "a static ELF program" };
         Argument<string[]> arguments = new("ARGS") { Description = "its arguments" };
         Command command = new("run", "Runs a program.")
@@ -64,6 +68,7 @@ internal static class RunCommand
             limit,
             memory,
             strace,
+            trace,
             sandbox,
             allowHost,
             program,
@@ -99,7 +104,17 @@ internal static class RunCommand
                 Environment = [.. EnvironmentOfOurs()],
             };
             long bundlesMax = parsed.GetValue(limit) ?? long.MaxValue;
-            return Run(path, options, bundlesMax, parsed.GetValue(stats));
+            try
+            {
+                using StreamWriter? lines = parsed.GetValue(trace) is { } target
+                    ? new(target)
+                    : null;
+                return Run(path, options, bundlesMax, parsed.GetValue(stats), lines);
+            }
+            catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
+            {
+                return Refuse($"{parsed.GetValue(trace)} cannot be written");
+            }
         });
         return command;
     }
@@ -123,7 +138,13 @@ internal static class RunCommand
         return BadUse;
     }
 
-    private static int Run(string path, GuestOptions options, long bundlesMax, bool showsStats)
+    private static int Run(
+        string path,
+        GuestOptions options,
+        long bundlesMax,
+        bool showsStats,
+        StreamWriter? lines
+    )
     {
         byte[] file;
         try
@@ -145,7 +166,11 @@ internal static class RunCommand
         {
             using GuestProcess process = GuestProcess.Start(file, options, streams);
             Stopwatch watch = Stopwatch.StartNew();
-            Ending ending = process.Run(bundlesMax);
+            Ending ending = lines is null
+                ? process.Run(bundlesMax)
+                : process.Trace(bundlesMax, lines.WriteLine);
+            // The guest's death may be this process's.
+            lines?.Flush();
             watch.Stop();
             if (showsStats)
             {

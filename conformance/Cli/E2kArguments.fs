@@ -16,6 +16,10 @@ let tags: Option<string> =
 let limit: Option<string> =
     Option<string>("--limit", Description = "wide instructions at most")
 
+/// --trace
+let trace: Option<string> =
+    Option<string>("--trace", Description = "a file for a line on each wide instruction")
+
 /// PROGRAM
 let program: Argument<string> =
     Argument<string>("PROGRAM", Description = "a static program of 64 bits")

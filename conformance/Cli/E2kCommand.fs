@@ -160,7 +160,9 @@ let private codeOf (signal: string) =
 let private complain (text: string) = Console.Error.WriteLine $"ashlar-conform: {text}"
 
 /// Runs a program on the reference; its exit code, or 2 where it is none.
-let private run (version: int option) tags (limit: int64) (path: string) arguments =
+let private run (asked: E2kArguments.Run) (retired: Change -> unit) =
+    let path = asked.Path
+
     if not (File.Exists path) then
         complain $"{path} is not there"
         2
@@ -170,12 +172,12 @@ let private run (version: int option) tags (limit: int64) (path: string) argumen
 
         let host = Hosts.reference (Hosts.Console()) Hosts.sandbox
 
-        match Process.start table version tags host file (path :: arguments) [] with
+        match Process.start table asked.Version asked.Tags host file (path :: asked.Given) [] with
         | Error refusal ->
             complain $"{path}: {refusal.Reason} ({refusal.Rule})"
             2
         | Ok running ->
-            match Process.run limit running with
+            match Process.watch retired asked.Limit running with
             | Exited code, _ -> code
             | Killed(signal, IllegalOperation wrong), _ ->
                 complain $"{path}: {signal}: {wrong.Reason} ({wrong.Rule})"
@@ -187,13 +189,28 @@ let private run (version: int option) tags (limit: int64) (path: string) argumen
                 complain $"{path}: stopped after {bundles} wide instructions"
                 124
 
+/// Runs a program with a line on each wide instruction.
+let private traced asked (path: string) =
+    try
+        use lines = new StreamWriter(path)
+        run asked (fun change -> lines.WriteLine(Retired.line change))
+    with
+    | :? IOException
+    | :? UnauthorizedAccessException ->
+        complain $"{path} cannot be written"
+        2
+
 let private runCommand () =
     let command = Command("run", "Run an e2k program on the reference.")
     E2kArguments.addTo command
+    command.Options.Add E2kArguments.trace
 
     command.SetAction(fun parsed ->
         let asked = E2kArguments.runOf parsed
-        run asked.Version asked.Tags asked.Limit asked.Path asked.Given)
+
+        match parsed.GetValue E2kArguments.trace with
+        | null -> run asked ignore
+        | path -> traced asked path)
 
     command
 

@@ -164,6 +164,30 @@ public sealed class GuestProcess : IDisposable
         return new(EndingKind.Stopped, 0, default);
     }
 
+    /// <summary>
+    /// Carries out bundles one by one until an end, at most so many, and tells a line for each
+    /// (E2K-RUN-005).
+    /// </summary>
+    public Ending Trace(long bundlesMax, Action<string> told)
+    {
+        ArgumentNullException.ThrowIfNull(told);
+        for (long left = bundlesMax; left > 0; left--)
+        {
+            Control before = Machine.Now;
+            long retired = Retired;
+            Ending? ending = Step();
+            if (Retired > retired)
+            {
+                told(RetireText.Line(before, Machine, Interpreter));
+            }
+            if (ending is { } end)
+            {
+                return end;
+            }
+        }
+        return new(EndingKind.Stopped, 0, default);
+    }
+
     public void Dispose()
     {
         _outside.Dispose();

@@ -11,6 +11,7 @@ open Expecto
 open Ashlar.Conformance.E2k
 open Ashlar.Conformance.E2k.Fuzzing
 open Ashlar.Conformance.Tests.Generators
+open Ashlar.Reference.E2k
 open Ashlar.Reference.E2k.Assembly
 
 let private resource (name: string) =
@@ -30,6 +31,9 @@ let private programs =
              stream.CopyTo bytes
              entry.FullName, bytes.ToArray())
          |> Map.ofSeq)
+
+/// Lines about a program that are compared.
+let private linesMax = 20_000L
 
 let private setting version tags arguments input : Lockstep.Setting = {
     Version = version
@@ -69,6 +73,28 @@ let private vector (expectation: ProgramVectors.Expectation) tags =
         programs.Value[expectation.Name + ".elf"]
     |> ignore
 
+/// Lines about a program on the engine.
+let private traceOf (file: byte[]) =
+    let lines = ResizeArray<string>()
+    let options = Ashlar.E2k.GuestOptions()
+
+    use running = Ashlar.E2k.GuestProcess.Start(ReadOnlySpan file, options, Hosts.Streams([||]))
+
+    running.Trace(linesMax, (fun line -> lines.Add line)) |> ignore
+    List.ofSeq lines
+
+/// The same lines from the reference.
+let private traces (expectation: ProgramVectors.Expectation) =
+    let file = programs.Value[expectation.Name + ".elf"]
+    let host = Hosts.reference (Hosts.Streams [||]) Hosts.sandbox
+    let lines = ResizeArray<string>()
+
+    match Process.start Table.specification None true host file [] [] with
+    | Error refusal -> failtest refusal.Reason
+    | Ok running ->
+        Process.watch (Retired.line >> lines.Add) linesMax running |> ignore
+        Expect.equal (traceOf file) (List.ofSeq lines) expectation.Name
+
 /// A source of the corpus and how its program ends.
 let private own (name: string) (ending: string) =
     test $"{name} of the corpus ends with {ending} on both" {
@@ -106,6 +132,16 @@ let tests =
             for expectation in vectors () do
                 vector expectation true
                 vector expectation false
+        }
+        test "E2K-RUN-005: both write the same lines about programs of the vectors" {
+            for expectation in vectors () do
+                traces expectation
+        }
+        test "E2K-RUN-005: a line" {
+            let lines = traceOf (programs.Value["exit42.elf"])
+            Expect.stringContains lines[0] " r32=0/5" "what comes into sight is invalid"
+            Expect.stringEnds lines[1] " r32=1 r33=2a" "values"
+            Expect.equal lines.Length 4 "the call is the last"
         }
         own "sum.S" "14"
         own "calls.S" "36"
