@@ -161,7 +161,7 @@ internal static class RunCommand
             return Refuse($"{path} cannot be read");
         }
 
-        using StandardStreams streams = new();
+        using GuestHost streams = new();
         try
         {
             using GuestProcess process = GuestProcess.Start(file, options, streams);

@@ -35,9 +35,20 @@ type private ReferenceBytes(memory: Memory) =
             for index in 0 .. source.Length - 1 do
                 memory.Write (address + uint64 index) 1 (uint64 source[index])
 
-/// Standard streams in memory: an input, and what is written.
+/// Nanoseconds since 1970 when a program in memory begins, and between two looks at a clock.
+let private startTime = 1_600_000_000_000_000_000L
+
+let private tick = 1_000_000L
+
+/// A wait is no longer than this, so that time does not run over.
+let private waitMax = 3_600_000_000_000L
+
+/// Standard streams in memory: an input, and what is written; clocks that a look makes go on, and
+/// bytes that are the same each time.
 type Streams(input: byte[]) =
     let source = new MemoryStream(input)
+    let mutable time = startTime
+    let mutable drawn = 0uy
 
     /// What went to standard output.
     member val Output = new MemoryStream()
@@ -56,8 +67,23 @@ type Streams(input: byte[]) =
             this.All.Write bytes
             bytes.Length
 
-/// This process's standard streams.
+        member _.Time(_: GuestClock) =
+            time <- time + tick
+            time
+
+        member _.Wait(nanoseconds: int64) = time <- time + min nanoseconds waitMax
+
+        member _.Draw(bytes: Span<byte>) =
+            for index in 0 .. bytes.Length - 1 do
+                drawn <- drawn * 5uy + 3uy
+                bytes[index] <- drawn
+
+/// The longest wait of the runtime, in its ticks.
+let private waitTicksMax = int64 Int32.MaxValue * TimeSpan.TicksPerMillisecond
+
+/// This process's standard streams and clocks.
 type Console() =
+    let watch = Diagnostics.Stopwatch.StartNew()
     let input = Console.OpenStandardInput()
     let output, errors = Console.OpenStandardOutput(), Console.OpenStandardError()
 
@@ -70,12 +96,22 @@ type Console() =
             target.Flush()
             bytes.Length
 
+        member _.Time(clock: GuestClock) =
+            match clock with
+            | GuestClock.Real -> 100L * (DateTime.UtcNow - DateTime.UnixEpoch).Ticks
+            | _ -> 100L * watch.Elapsed.Ticks
+
+        member _.Wait(nanoseconds: int64) =
+            Threading.Thread.Sleep(TimeSpan.FromTicks(min (nanoseconds / 100L) waitTicksMax))
+
+        member _.Draw(bytes: Span<byte>) = Security.Cryptography.RandomNumberGenerator.Fill bytes
+
 /// What may be reached where nothing else is said: files below the current folder, to be read.
 let sandbox = FilePolicy "."
 
 /// A host and a policy for the reference.
 let reference (host: IHost) (policy: FilePolicy) : Linux.Host =
-    let outside = new Outside(host, policy)
+    let outside = new Outside(host, policy, int64 Process.pagesMax)
 
     {
         Call =

@@ -14,6 +14,7 @@ let clean = [
     Engine.OperationTests.tests
     EngineProgramTests.tests
     Engine.SystemCallTests.tests
+    Engine.SystemFactTests.tests
     Engine.LockstepTests.tests
     Engine.PlantedTests.tests
 ]

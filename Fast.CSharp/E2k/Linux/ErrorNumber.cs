@@ -6,6 +6,7 @@ namespace Ashlar.E2k;
 /// <summary>Results that say what went wrong.</summary>
 internal static class ErrorNumber
 {
+    internal const int NotAllowed = -1;
     internal const int NoEntry = -2;
     internal const int NoProcess = -3;
     internal const int Interrupted = -4;
@@ -30,7 +31,7 @@ internal static class ErrorNumber
 
     private static readonly Dictionary<long, string> Names = new()
     {
-        [-1] = "EPERM",
+        [NotAllowed] = "EPERM",
         [NoEntry] = "ENOENT",
         [NoProcess] = "ESRCH",
         [Interrupted] = "EINTR",

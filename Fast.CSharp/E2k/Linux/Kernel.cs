@@ -5,8 +5,17 @@ using System;
 namespace Ashlar.E2k;
 
 /// <summary>The system's side of a program: its break, its mappings, its calls.</summary>
-internal sealed class Kernel(Machine machine, Outside outside, Image image, Action<string>? told)
+internal sealed partial class Kernel(
+    Machine machine,
+    Outside outside,
+    Image image,
+    Action<string>? told
+)
 {
+    /// <summary>Of all calls, and of a few that are fast.</summary>
+    private const int Entry = 3;
+    private const int FastEntry = 6;
+
     private const ulong PageBytes = GuestMemory.PageBytes;
     private const ulong MappingsStart = 0x10000000000;
 
@@ -22,13 +31,24 @@ internal sealed class Kernel(Machine machine, Outside outside, Image image, Acti
     internal int? ExitStatus { get; private set; }
 
     /// <summary>One call by its number and arguments, with a line for who listens.</summary>
-    internal long Call(ulong number, ReadOnlySpan<ulong> arguments)
+    private long Call(ulong number, ReadOnlySpan<ulong> arguments)
     {
         string text = told is null ? "" : CallText.Of(_memory, number, arguments);
         long result = CarryOut(number, arguments);
         told?.Invoke($"{text} = {(ExitStatus is null ? CallText.Result(result) : "?")}");
         return result;
     }
+
+    /// <summary>One call by an entry of the system (E2K-SYS-002).</summary>
+    internal long CallBy(int entry, ulong number, ReadOnlySpan<ulong> arguments) =>
+        (entry, number) switch
+        {
+            (Entry, _) => Call(number, arguments),
+            (FastEntry, 0) => Call((ulong)CallNumber.TimeOfDay, arguments),
+            (FastEntry, 1) => Call((ulong)CallNumber.ClockTime, arguments),
+            (FastEntry, 2) => Call((ulong)CallNumber.Processor, arguments),
+            _ => Refuse(entry),
+        };
 
     /// <summary>No call: an entry of the system that is none, or an invalid number.</summary>
     internal long Refuse(int entry)
@@ -54,6 +74,10 @@ internal sealed class Kernel(Machine machine, Outside outside, Image image, Acti
                 return Unmap(arguments[0], arguments[1]);
             case CallNumber.Protect:
                 return Protect(arguments[0], arguments[1], ProtectionOf(arguments[2]));
+            case CallNumber.Advise:
+                return Advise(arguments[0], arguments[1], arguments[2]);
+            case CallNumber.Remap:
+                return Remap(arguments[0], arguments[1], arguments[2], arguments[3]);
             default:
                 return outside.Call(_memory, number, arguments);
         }
@@ -99,18 +123,27 @@ internal sealed class Kernel(Machine machine, Outside outside, Image image, Acti
         {
             return ErrorNumber.BadDescriptor;
         }
-        if (!_memory.HasRoom(count) || count * PageBytes > image.StackLimit - _nextMapping)
+        if (!_memory.HasRoom(count) || !HasPlace(count))
         {
             return ErrorNumber.NoMemory;
         }
-        ulong address = _nextMapping;
+        ulong address = TakePlace(count);
         for (ulong page = address / PageBytes; page < (address / PageBytes) + count; page++)
         {
             _memory.Map(page, ProtectionOf(protection));
         }
-        // A page between two mappings is never there.
-        _nextMapping = Math.Min(address + ((count + 1) * PageBytes), image.StackLimit);
         return (long)address;
+    }
+
+    /// <summary>Whether so many pages are left for mappings.</summary>
+    private bool HasPlace(ulong count) => count * PageBytes <= image.StackLimit - _nextMapping;
+
+    /// <summary>The address of the next mapping; a page behind it is never there.</summary>
+    private ulong TakePlace(ulong count)
+    {
+        ulong address = _nextMapping;
+        _nextMapping = Math.Min(address + ((count + 1) * PageBytes), image.StackLimit);
+        return address;
     }
 
     private static bool AreOnPages(ulong address, ulong length) =>

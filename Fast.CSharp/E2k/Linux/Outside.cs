@@ -6,16 +6,14 @@ using System.Text;
 namespace Ashlar.E2k;
 
 /// <summary>Answers calls by a host and a policy; what a program has opened is kept here.</summary>
-public sealed partial class Outside(IHost host, FilePolicy policy) : IDisposable
+/// <param name="pagesMax">Pages that the program may have, which it can ask for.</param>
+public sealed partial class Outside(IHost host, FilePolicy policy, long pagesMax) : IDisposable
 {
     /// <summary>Bytes that one call moves (E2K-SYS-006).</summary>
     private const int TransferMax = 0x100000;
 
     /// <summary>Bytes of a name with the zero behind it (E2K-SYS-011).</summary>
     private const int NameMax = 4096;
-
-    /// <summary>The number of the only process there is.</summary>
-    private const long OnlyProcess = 1;
 
     /// <summary>O_CLOEXEC, which is alike on all machines.</summary>
     private const ulong CloseOnExec = 0x80000;
@@ -72,8 +70,6 @@ public sealed partial class Outside(IHost host, FilePolicy policy) : IDisposable
                 return _files[a] is null ? ErrorNumber.BadDescriptor : ErrorNumber.NoTerminal;
             case CallNumber.ReadFolder:
                 return ReadFolder(a, b, c);
-            case CallNumber.Process:
-                return OnlyProcess;
             default:
                 return CallByName((CallNumber)number, a, b, c, d, arguments[4]);
         }
@@ -114,6 +110,46 @@ public sealed partial class Outside(IHost host, FilePolicy policy) : IDisposable
             CallNumber.MakeFolderAt => MakeFolder(a, b, (uint)c),
             CallNumber.Rename => Rename(Here, a, Here, b),
             CallNumber.RenameAt => Rename(a, b, c, d),
+            _ => CallOfSystem(call, a, b, c, d),
+        };
+
+    /// <summary>Calls about time, the system and the program itself.</summary>
+    private long CallOfSystem(CallNumber call, ulong a, ulong b, ulong c, ulong d) =>
+        call switch
+        {
+            CallNumber.Seconds => Seconds(a),
+            CallNumber.TimeOfDay => TimeOfDay(a, b),
+            CallNumber.ClockTime => TimeOf(a, b),
+            CallNumber.ClockResolution => ResolutionOf(a, b),
+            CallNumber.ProcessTimes => Ticks(a),
+            CallNumber.Sleep => Sleep(GuestClock.Steady, 0, a),
+            CallNumber.ClockSleep => SleepBy(a, b, c),
+            CallNumber.Draw => Draw(a, b, c),
+            CallNumber.SystemName => SystemName(a),
+            CallNumber.SystemFacts => SystemFacts(a),
+            CallNumber.Use => Use(a, b),
+            CallNumber.OldLimit or CallNumber.Limit => LimitsOf(a, 0, b),
+            CallNumber.SetLimit => LimitsOf(a, 1, 0),
+            CallNumber.ProcessLimit => LimitsOfProcess(a, b, c, d),
+            CallNumber.Processor => Processor(a, b),
+            CallNumber.Processors => Processors(b, c),
+            CallNumber.Yield => 0,
+            CallNumber.Process
+            or CallNumber.Thread
+            or CallNumber.ThreadAddress
+            or CallNumber.ProcessGroup
+            or CallNumber.GroupOf
+            or CallNumber.Session => OnlyProcess,
+            CallNumber.ParentProcess => 0,
+            CallNumber.UserNumber
+            or CallNumber.User32
+            or CallNumber.GroupNumber
+            or CallNumber.Group32
+            or CallNumber.EffectiveUser
+            or CallNumber.EffectiveUser32
+            or CallNumber.EffectiveGroup
+            or CallNumber.EffectiveGroup32 => OnlyUser,
+            CallNumber.RobustList => b == ListHeadBytes ? 0 : ErrorNumber.BadArgument,
             _ => ErrorNumber.NoSuchCall,
         };
 

@@ -107,6 +107,19 @@ public sealed unsafe partial class GuestMemory : IGuestBytes, IDisposable
         }
     }
 
+    /// <summary>A page to another place, where none is.</summary>
+    internal void Move(ulong page, ulong to)
+    {
+        if (ProtectionOf(page) is { } allowed)
+        {
+            Map(to, allowed);
+            new ReadOnlySpan<byte>(_bytes + (page << PageBits), PageBytes).CopyTo(
+                new Span<byte>(_bytes + (to << PageBits), PageBytes)
+            );
+            Unmap(page);
+        }
+    }
+
     public void Protect(ulong page, Protection allowed)
     {
         if (IsMapped(page))

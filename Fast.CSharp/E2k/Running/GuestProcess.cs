@@ -58,8 +58,6 @@ public sealed record GuestOptions
 /// <summary>A program that runs.</summary>
 public sealed class GuestProcess : IDisposable
 {
-    private const ulong FastEntry = 6;
-    private const int CallEntry = 3;
     private const int Arguments = 6;
 
     private readonly Dictionary<ulong, Bundle> _bundles = [];
@@ -75,7 +73,7 @@ public sealed class GuestProcess : IDisposable
         Image = image;
         Interpreter = new(machine);
         _decoder = new(machine.Version);
-        _outside = new(host, options.Files);
+        _outside = new(host, options.Files, options.PagesMax);
         _kernel = new(machine, _outside, image, options.SystemCalls);
         _translator = options.Translates ? new(machine) : null;
         _codeChanges = machine.Memory.CodeChanges;
@@ -287,10 +285,10 @@ public sealed class GuestProcess : IDisposable
             int register = first + 1 + index;
             arguments[index] = register > last ? 0 : registers.Read(register).Low;
         }
-        bool isCall = registers.TagOf(first) == 0 && entry is CallEntry or (int)FastEntry;
-        long result = isCall
-            ? _kernel.Call(registers.Read(first).Low, arguments)
-            : _kernel.Refuse(entry);
+        long result =
+            registers.TagOf(first) == 0
+                ? _kernel.CallBy(entry, registers.Read(first).Low, arguments)
+                : _kernel.Refuse(entry);
         if (_kernel.ExitStatus is not null)
         {
             return;

@@ -26,6 +26,7 @@ type Answer =
 /// E2K-SYS-003: error numbers, negative in the result.
 let private badDescriptor = -9L
 let private noMemory = -12L
+let private badAddress = -14L
 let private badArgument = -22L
 
 let private pageBytes = uint64 Memory.PageBytes
@@ -74,6 +75,16 @@ let private moveBreak (memory: Memory) (kernel: Kernel) (wish: uint64) : Kernel 
 /// E2K-SYS-008: MAP_ANONYMOUS by the numbers of this machine and of others.
 let private anonymous = 0x30UL
 
+/// Whether so many pages are left for mappings.
+let private hasPlace (kernel: Kernel) (count: uint64) =
+    count * pageBytes <= kernel.MappingsEnd - kernel.NextMapping
+
+/// A page behind each mapping is never there.
+let private placed (kernel: Kernel) (count: uint64) : Kernel = {
+    kernel with
+        NextMapping = min (kernel.NextMapping + (count + 1UL) * pageBytes) kernel.MappingsEnd
+}
+
 /// E2K-SYS-008: private mappings of nothing, at an address of the system's choice.
 let private map (memory: Memory) (kernel: Kernel) (arguments: uint64[]) =
     let length, flags = arguments[1], arguments[3]
@@ -83,10 +94,7 @@ let private map (memory: Memory) (kernel: Kernel) (arguments: uint64[]) =
         badArgument, kernel
     elif flags &&& anonymous = 0UL then
         badDescriptor, kernel
-    elif
-        not (memory.HasRoom(int64 count))
-        || count * pageBytes > kernel.MappingsEnd - kernel.NextMapping
-    then
+    elif not (memory.HasRoom(int64 count)) || not (hasPlace kernel count) then
         noMemory, kernel
     else
         let address = kernel.NextMapping
@@ -95,19 +103,19 @@ let private map (memory: Memory) (kernel: Kernel) (arguments: uint64[]) =
         for number in address / pageBytes .. address / pageBytes + count - 1UL do
             memory.Map number allowed
 
-        int64 address,
-        {
-            kernel with
-                NextMapping = min (address + (count + 1UL) * pageBytes) kernel.MappingsEnd
-        }
+        int64 address, placed kernel count
+
+let private areOnPages (address: uint64) (length: uint64) =
+    address % pageBytes = 0UL
+    && length <> 0UL
+    && length <= addressEnd
+    && address <= addressEnd
 
 let private onPages (address: uint64) (length: uint64) f =
-    if
-        address % pageBytes <> 0UL || length = 0UL || length > addressEnd || address > addressEnd
-    then
-        badArgument
-    else
+    if areOnPages address length then
         f (address / pageBytes) (pagesOf length)
+    else
+        badArgument
 
 let private unmap (memory: Memory) address length =
     onPages address length (fun first count ->
@@ -133,6 +141,85 @@ let private protect (memory: Memory) address length bits =
 
             0L)
 
+let private areThere (memory: Memory) first count =
+    count <= uint64 memory.PageCount
+    && Seq.forall memory.IsMapped (seq { first .. first + count - 1UL })
+
+/// E2K-SYS-025: pages that are not needed hold zeros from then on; other advice does nothing.
+let private advise (memory: Memory) (address: uint64) (length: uint64) (advice: uint64) =
+    let isKnown = advice <= 4UL || (advice >= 8UL && advice <= 19UL)
+
+    if address % pageBytes <> 0UL || not isKnown then
+        badArgument
+    elif length = 0UL then
+        0L
+    else
+        let first = address / pageBytes
+
+        let count =
+            if length > addressEnd then
+                UInt64.MaxValue
+            else
+                pagesOf length
+
+        if not (areThere memory first count) then
+            noMemory
+        else
+            if advice = 4UL then
+                for number in first .. first + count - 1UL do
+                    match memory.ProtectionOf number with
+                    | ValueSome allowed -> memory.Map number allowed
+                    | ValueNone -> ()
+
+            0L
+
+/// E2K-SYS-024: less stays where it is; for more a mapping moves, if it may.
+let private remap (memory: Memory) (kernel: Kernel) (arguments: uint64[]) =
+    let address, wanted, flags = arguments[0], arguments[2], arguments[3]
+
+    let moved first count more =
+        if flags &&& 1UL = 0UL || not (memory.HasRoom(int64 (more - count))) then
+            noMemory, kernel
+        elif not (hasPlace kernel more) then
+            noMemory, kernel
+        else
+            let target = kernel.NextMapping / pageBytes
+            let last = memory.ProtectionOf(first + count - 1UL)
+
+            for index in 0UL .. more - 1UL do
+                if index < count then
+                    memory.Move (first + index) (target + index)
+                else
+                    last |> ValueOption.iter (memory.Map(target + index))
+
+            int64 kernel.NextMapping, placed kernel more
+
+    let isAsked = wanted <> 0UL && wanted <= addressEnd && flags &&& ~~~1UL = 0UL
+
+    if not isAsked || not (areOnPages address arguments[1]) then
+        badArgument, kernel
+    else
+        let first, count, more = address / pageBytes, pagesOf arguments[1], pagesOf wanted
+
+        if not (areThere memory first count) then
+            badAddress, kernel
+        elif more > count then
+            moved first count more
+        else
+            for index in more..count do
+                if index < count then
+                    memory.Unmap(first + index)
+
+            int64 address, kernel
+
+/// E2K-SYS-002: the numbers of the fast entry, of which a few are calls.
+let fastNumber (number: uint64) : uint64 option =
+    match number with
+    | 0UL -> Some 78UL
+    | 1UL -> Some 267UL
+    | 2UL -> Some 327UL
+    | _ -> None
+
 /// E2K-SYS-001: one call by its number and six arguments.
 let call (host: Host) (memory: Memory) (kernel: Kernel) number (arguments: uint64[]) : Answer =
     let result value = Returns(value, kernel)
@@ -147,6 +234,10 @@ let call (host: Host) (memory: Memory) (kernel: Kernel) number (arguments: uint6
         let address, kernel = map memory kernel arguments
         Returns(address, kernel)
     | 91UL -> result (unmap memory arguments[0] arguments[1])
+    | 163UL ->
+        let address, kernel = remap memory kernel arguments
+        Returns(address, kernel)
+    | 219UL -> result (advise memory arguments[0] arguments[1] arguments[2])
     | 125UL -> result (protect memory arguments[0] arguments[1] arguments[2])
     | _ -> result (host.Call memory number arguments)
 

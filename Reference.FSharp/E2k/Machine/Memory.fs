@@ -67,6 +67,16 @@ type Memory(pagesMax: int) =
         codeChanges <- codeChanges + 1
         pages.Remove number |> ignore
 
+    /// A page to another place.
+    member _.Move (number: uint64) (target: uint64) =
+        match pageOf number with
+        | ValueSome page ->
+            forget ()
+            codeChanges <- codeChanges + 1
+            pages.Remove number |> ignore
+            pages[target] <- { page with HasPlans = false }
+        | ValueNone -> ()
+
     member _.Protect (number: uint64) (allowed: Protection) =
         match pageOf number with
         | ValueSome page ->

@@ -90,12 +90,18 @@ module Process =
 
         let arguments = Array.init 6 (fun index -> argument (index + 1))
 
+        let asked =
+            match entry with
+            // No number that can be read is no call there is.
+            | _ when number.Tag <> 0 -> None
+            | 3 -> Some number.Bits.Low
+            | 6 -> Linux.fastNumber number.Bits.Low
+            | _ -> None
+
         let answer =
-            if number.Tag <> 0 || (entry <> 3 && entry <> 6) then
-                // No number that can be read is no call there is.
-                Linux.Returns(-38L, running.Kernel)
-            else
-                Linux.call running.Host running.Memory running.Kernel number.Bits.Low arguments
+            match asked with
+            | None -> Linux.Returns(-38L, running.Kernel)
+            | Some number -> Linux.call running.Host running.Memory running.Kernel number arguments
 
         match answer with
         | Linux.Exits code -> Error(Exited code)

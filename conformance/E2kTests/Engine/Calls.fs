@@ -106,8 +106,8 @@ let run (files: FilePolicy) (input: byte[]) (data: string) (calls: Call list) : 
         Ending = ending
     }
 
-/// The same program on both, step by step; it is an error where they differ or it is killed.
-let agree (files: FilePolicy) (input: byte[]) (data: string) (calls: Call list) : unit =
+/// A program on both, step by step: its status; it is an error where they differ or it is killed.
+let lockstep (files: FilePolicy) (input: byte[]) (text: string) : int =
     let setting: Lockstep.Setting = {
         Version = None
         Tags = true
@@ -120,11 +120,15 @@ let agree (files: FilePolicy) (input: byte[]) (data: string) (calls: Call list) 
         Files = files
     }
 
-    match Lockstep.run setting (assembled (source data calls)) with
-    | Lockstep.Agreed(_, ending) ->
-        Expect.equal ending (Ashlar.Reference.E2k.Exited 7) "the program goes on to its end"
+    match Lockstep.run setting (assembled text) with
+    | Lockstep.Agreed(_, Ashlar.Reference.E2k.Exited status) -> status
+    | Lockstep.Agreed(_, ending) -> failtest $"{ending}"
     | Lockstep.Differed difference -> failtest (Lockstep.say difference)
     | Lockstep.Refused reason -> failtest reason
+
+/// A program of calls on both; it is an error where they differ or it does not come to its end.
+let agree (files: FilePolicy) (input: byte[]) (data: string) (calls: Call list) : unit =
+    Expect.equal (lockstep files input (source data calls)) 7 "the program goes on to its end"
 
 /// A folder that is gone afterwards.
 let inFolder (work: string -> 'a) : 'a =
