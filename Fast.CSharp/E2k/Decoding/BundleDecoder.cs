@@ -28,10 +28,10 @@ public sealed class BundleDecoder(int version)
     private Bundle Decode(Syllables syllables)
     {
         Guards guards = new(syllables);
-        ChannelDecoder channels = new(OperationTable.Specification, version, syllables, guards);
-        ImmutableArray<Job> jobs = channels.Decode();
+        ChannelEntries entries = new(version, syllables, guards);
+        ImmutableArray<Job> jobs = new ChannelDecoder(syllables, guards, entries).Decode();
         ControlDecoder control = new(syllables);
-        control.Decode(channels.HasJump);
+        control.Decode(entries.HasJump);
         return new()
         {
             Bytes = 4 * syllables.Words,

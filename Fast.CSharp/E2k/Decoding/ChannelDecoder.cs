@@ -1,52 +1,24 @@
 // The arithmetic-logic channels: a syllable with its half-syllable as a job. Spec:
 // spec/e2k/operations.md, E2K-OPS.
-using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Globalization;
-using System.Linq;
 using Ashlar.E2k.Operations;
 
 namespace Ashlar.E2k;
 
 /// <summary>Decodes the channels of one bundle.</summary>
-internal sealed class ChannelDecoder(
-    OperationTable table,
-    int version,
-    Syllables syllables,
-    Guards guards
-)
+internal sealed class ChannelDecoder(Syllables syllables, Guards guards, ChannelEntries entries)
 {
-    /// <summary>The specifier that means the array unit's own registers.</summary>
-    private const int ArrayUnit = 0x3f;
-
-    private const int Channels = 6;
-
-    private readonly Entry?[] _entries = new Entry?[Channels];
-
-    /// <summary>Whether a jump or call of a computed address stands in a channel.</summary>
-    internal bool HasJump => _entries.Any(one => one?.Form is Form.Jump or Form.JumpCall);
-
     /// <summary>The jobs of the channels in order.</summary>
     internal ImmutableArray<Job> Decode()
     {
-        for (int channel = 0; channel < Channels; channel++)
-        {
-            _entries[channel] = syllables.Als[channel] is { } als ? EntryOf(channel, als) : null;
-        }
-        bool[] isContinued = Continued();
         List<Job> jobs = [];
-        for (int channel = 0; channel < Channels; channel++)
+        for (int channel = 0; channel < Syllables.Channels; channel++)
         {
-            if (syllables.Als[channel] is { } als && !isContinued[channel])
+            if (syllables.Als[channel] is { } als && !entries.IsContinued(channel))
             {
-                Entry entry =
-                    _entries[channel]
-                    ?? throw new IllegalBundleException(
-                        "E2K-OPS-002",
-                        $"no operation of channel {channel} in version {version} is {als:x8}"
-                    );
-                jobs.Add(JobOf(entry, channel, als));
+                jobs.Add(JobOf(entries.Require(channel), channel, als));
             }
         }
         return [.. jobs];
@@ -54,137 +26,6 @@ internal sealed class ChannelDecoder(
 
     private static IllegalBundleException Meaningless(Entry entry) =>
         new("E2K-STEP-002", $"{entry.Mnemonic} has no meaning here");
-
-    /// <summary>The address specifier of a channel (E2K-OPS-010).</summary>
-    private int SpecifierOf(int channel)
-    {
-        int shift = channel switch
-        {
-            0 => 21,
-            2 => 14,
-            3 => 7,
-            5 => 0,
-            _ => -1,
-        };
-        return syllables.Control1 is { } word && word >> 28 == 6 && shift >= 0
-            ? (int)(word >> shift) & 127
-            : 0;
-    }
-
-    /// <summary>The operation that a channel's syllables mean (E2K-OPS-002).</summary>
-    private Entry? EntryOf(int channel, uint als)
-    {
-        ushort? half = syllables.Ales[channel];
-        int specifier = SpecifierOf(channel);
-        Entry? first = null;
-        int high = half is { } bits ? bits >> 8 : -1;
-        foreach (Entry entry in table.ByCode(Syllables.Field(als, 24, 7), high))
-        {
-            if (!Matches(entry, channel, als, half))
-            {
-                continue;
-            }
-            if (Chooses(entry, als, specifier))
-            {
-                return entry;
-            }
-            first ??= entry;
-        }
-        return first;
-    }
-
-    private bool Matches(Entry entry, int channel, uint als, ushort? half)
-    {
-        Extension extension = entry.Extensions[channel % 3];
-        bool isHalf = (extension.Kind, half) switch
-        {
-            (ExtensionKind.None, null) => true,
-            (ExtensionKind.Whole, { } bits) => extension.Value == bits,
-            (ExtensionKind.High, { } bits) => extension.Value == bits >> 8,
-            _ => false,
-        };
-        return isHalf
-            && entry.IsLegal(version, channel)
-            && (entry.Source1 is not { } source || source == Syllables.Field(als, 16, 8))
-            && (entry.Destination is not { } target || target == Syllables.Field(als, 5, 3));
-    }
-
-    /// <summary>
-    /// One opcode is a store through a descriptor and a write of the array unit's own register;
-    /// specifier and bits decide (E2K-REG-009).
-    /// </summary>
-    private static bool Chooses(Entry entry, uint als, int specifier)
-    {
-        bool isAddress = ArrayAddress((int)(als >> 8) & 0xffff) is not null;
-        return entry.Form switch
-        {
-            Form.ArrayStore => specifier != ArrayUnit || isAddress,
-            Form.ArrayWrite => specifier == ArrayUnit && !isAddress,
-            Form.ArrayLoad => specifier != ArrayUnit,
-            Form.ArrayRead => specifier == ArrayUnit,
-            _ => true,
-        };
-    }
-
-    /// <summary>
-    /// Descriptor, index and increment, -1 for none, of sixteen bits (E2K-REG-009).
-    /// </summary>
-    private static (int Descriptor, int Index, int Increment)? ArrayAddress(int code)
-    {
-        bool increments = (code & 4) != 0;
-        if ((code & 0x0b) != 0 || (!increments && (code & 0x70) != 0))
-        {
-            return null;
-        }
-        return (code >> 11, (code >> 7) & 15, increments ? (code >> 4) & 7 : -1);
-    }
-
-    /// <summary>Channels that only continue the pair's first channel (E2K-OPS-005).</summary>
-    private bool[] Continued()
-    {
-        bool[] isContinued = new bool[Channels];
-        for (int channel = 0; channel < Channels; channel++)
-        {
-            if (_entries[channel] is not { } entry)
-            {
-                continue;
-            }
-            foreach ((int first, int second) in entry.Pairs)
-            {
-                if (
-                    first == channel
-                    && syllables.Als[second] is { } other
-                    && ReferenceEquals(_entries[second], entry)
-                    && IsSecondOf(entry, syllables.Als[channel]!.Value, other)
-                    && guards
-                        .Of(GuardTarget.Channel, first)
-                        .SequenceEqual(guards.Of(GuardTarget.Channel, second))
-                )
-                {
-                    isContinued[second] = true;
-                }
-            }
-        }
-        return isContinued;
-    }
-
-    private static bool IsSecondOf(Entry entry, uint first, uint second)
-    {
-        int Step(int index, int code) => entry.IsQuad(index) && (code is < 0xc0 or >= 0xe0) ? 1 : 0;
-
-        int source1 = Syllables.Field(first, 16, 8);
-        int source2 = Syllables.Field(first, 8, 8);
-        (int step1, int step2) = entry.Form switch
-        {
-            Form.TwoSources => (Step(0, source1), Step(1, source2)),
-            Form.OneSource => (0, Step(0, source2)),
-            _ => (0, 0),
-        };
-        return first >> 24 == second >> 24
-            && Syllables.Field(second, 16, 8) == source1 + step1
-            && Syllables.Field(second, 8, 8) == source2 + step2
-            && Syllables.Field(second, 0, 8) == Syllables.Field(first, 0, 8) + 1;
-    }
 
     private Job JobOf(Entry entry, int channel, uint als)
     {
@@ -318,10 +159,14 @@ internal sealed class ChannelDecoder(
             Bytes = int.Parse(parts[1], CultureInfo.InvariantCulture) / 8,
             IsPair = parts[0] is "loadpair" or "storepair",
             StateCode =
-                parts.Length > 2 && table.StateCodes.TryGetValue($"{parts[2]}.lo", out int segment)
+                parts.Length > 2
+                && OperationTable.Specification.StateCodes.TryGetValue(
+                    $"{parts[2]}.lo",
+                    out int segment
+                )
                     ? segment
                     : -1,
-            Locking = SpecifierOf(job.Channel) switch
+            Locking = entries.SpecifierOf(job.Channel) switch
             {
                 4 => Locking.Lock,
                 3 => Locking.Check,
@@ -332,12 +177,15 @@ internal sealed class ChannelDecoder(
     private Job ArrayStore(Job job, string[] parts, int code)
     {
         (int descriptor, int index, int increment) =
-            ArrayAddress(code)
+            ChannelEntries.ArrayAddress(code)
             ?? throw new IllegalBundleException(
                 "E2K-REG-009",
                 "neither descriptor and index nor a register of the array unit"
             );
-        if (SpecifierOf(job.Channel) == ArrayUnit && Register(code) is { } register)
+        if (
+            entries.SpecifierOf(job.Channel) == ChannelEntries.ArrayUnit
+            && Register(code) is { } register
+        )
         {
             // Written like a store, it means a register (E2K-STEP-007).
             return job with

@@ -54,6 +54,21 @@ internal sealed class Guards
         return [.. found.Select(guard => guard.Decider)];
     }
 
+    /// <summary>
+    /// The first entry that guards one of some neighbouring channels, or null (E2K-CDS-006).
+    /// </summary>
+    internal int? FirstEntry(int firstChannel, int lastChannel)
+    {
+        foreach ((int entry, GuardTarget target, int channel, _) in _said)
+        {
+            if (target == GuardTarget.Channel && channel >= firstChannel && channel <= lastChannel)
+            {
+                return entry;
+            }
+        }
+        return null;
+    }
+
     /// <summary>What one entry says of whom; an entry of zero says nothing (E2K-CDS-002).</summary>
     private void Read(int entry, int bits)
     {

@@ -58,7 +58,10 @@ public readonly record struct Operand(Place Place, Width Width, int Number, ulon
     internal static Operand Source1(Width width, int code) =>
         Register(width, code) ?? Constant((ulong)(code - 0xc0));
 
-    /// <summary>src2: a register, a number from 0 to 15 or a literal (E2K-REG-004).</summary>
+    /// <summary>
+    /// src2: a register, a number from 0 to 15 or a literal, which its sign extends (E2K-REG-004,
+    /// E2K-LIT-003).
+    /// </summary>
     internal static Operand Source2(Width width, int code, Syllables syllables)
     {
         if (Register(width, code) is { } register)

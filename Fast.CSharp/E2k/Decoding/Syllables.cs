@@ -11,7 +11,8 @@ public sealed class Syllables
     /// <summary>Words of the longest bundle.</summary>
     public const int WordsMax = 16;
 
-    private const int Channels = 6;
+    /// <summary>Arithmetic-logic channels of a bundle.</summary>
+    internal const int Channels = 6;
 
     /// <summary>
     /// The half-syllable of channels 2 and 5 where no word holds one (E2K-ENC-012).

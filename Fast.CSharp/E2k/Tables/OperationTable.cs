@@ -1,6 +1,7 @@
 // The tables of the specification as data: operations by encoding and by name, state registers.
 // Spec: spec/e2k/operations.md; the tables: spec/e2k/operations/*.tsv.
 using System;
+using System.Collections.Frozen;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Globalization;
@@ -14,7 +15,18 @@ public sealed class OperationTable
 {
     private static readonly Lazy<OperationTable> Loaded = new(() => new());
 
+    /// <summary>The functions of three bits that are words, too.</summary>
+    private static readonly (string Word, int Code)[] Words =
+    [
+        ("and", 0x80),
+        ("or", 0xfe),
+        ("xor", 0x96),
+        ("mjr", 0xe8),
+        ("sel3", 0xd8),
+    ];
+
     private readonly Dictionary<(int Opcode, int High), Entry[]> _byCode;
+    private readonly FrozenDictionary<string, string> _aliases;
 
     private OperationTable()
     {
@@ -27,6 +39,7 @@ public sealed class OperationTable
                 group => group.Key,
                 group => group.Select(one => one.entry).OrderByDescending(FixedFields).ToArray()
             );
+        _aliases = Aliases().ToFrozenDictionary(StringComparer.Ordinal);
         Registers = [.. Rows("registers.tsv").Select(row => row.Split('\t'))];
         StateCodes = Registers
             .Where(cells => cells[0] == "state")
@@ -44,6 +57,12 @@ public sealed class OperationTable
     public ImmutableArray<Entry> Entries { get; }
 
     public ImmutableDictionary<string, Entry> ByName { get; }
+
+    /// <summary>The operation of a name or of another name of it, or null (E2K-OPS-006).</summary>
+    public Entry? Find(string name) =>
+        ByName.TryGetValue(name, out Entry? entry) ? entry
+        : _aliases.TryGetValue(name, out string? known) ? ByName[known]
+        : null;
 
     /// <summary>Codes of state registers by name.</summary>
     public ImmutableDictionary<string, int> StateCodes { get; }
@@ -192,6 +211,32 @@ public sealed class OperationTable
             Legal = [.. cells[8].Split(' ').Select(LegalityOf)],
             Semantics = semantics,
         };
+    }
+
+    /// <summary>
+    /// Other names with the name each stands for: a function in decimal digits, in hexadecimal ones
+    /// without a leading zero, or as a word (E2K-OPS-006).
+    /// </summary>
+    private static Dictionary<string, string> Aliases()
+    {
+        static string Name(string prefix, int code) =>
+            string.Create(CultureInfo.InvariantCulture, $"{prefix}0x{code:x2}");
+
+        Dictionary<string, string> aliases = new() { ["qpcext_0x0"] = Name("qpcext_", 0) };
+        foreach (string prefix in (ReadOnlySpan<string>)["plog_", "qplog_"])
+        {
+            for (int code = 0; code < 256; code++)
+            {
+                string name = Name(prefix, code);
+                aliases[string.Create(CultureInfo.InvariantCulture, $"{prefix}{code}")] = name;
+                aliases[string.Create(CultureInfo.InvariantCulture, $"{prefix}0x{code:x}")] = name;
+            }
+            foreach ((string word, int code) in Words)
+            {
+                aliases[prefix + word] = Name(prefix, code);
+            }
+        }
+        return aliases;
     }
 
     private static IEnumerable<(int Opcode, int High)> CodesOf(Entry entry) =>
