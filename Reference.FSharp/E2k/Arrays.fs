@@ -57,14 +57,7 @@ let private valueOf name operation =
 let private both (operation: Operation) channel =
     let further = {
         operation with
-            Settings =
-                operation.Settings
-                |> List.map (fun (name, value) ->
-                    name,
-                    (if name = "ind" then
-                         { value with Offset = value.Offset + 8L }
-                     else
-                         value))
+            Settings = setting "ind" (valueOf "ind" operation + 8) :: operation.Settings
     }
 
     let next (one: Operation) =
@@ -79,7 +72,7 @@ let private both (operation: Operation) channel =
                 Arguments = one.Arguments |> List.map after
         }
 
-    if valueOf "be" operation = 1 then
+    if valueOf "be" operation &&& 1 = 1 then
         [ further; next operation ]
     else
         [ operation; next further ]
@@ -106,13 +99,15 @@ let encode (written: Operation list) : Result<Map<int, uint16> * uint32, Illegal
 
     let add (slots: Map<int, uint16>, mask: uint32) (operation: Operation) =
         match operation.Channel, operation.Arguments with
+        | Some channel, [ _ ] when channel < 4 && Map.containsKey (channel + 2) slots ->
+            illegal "E2K-AAS-001" $"two moves want the array channel {channel}"
         | Some channel, [ destination ] when channel < 4 ->
             destinationCode destination
             |> Result.map (fun code ->
                 let size = sizes |> List.find (fun (_, name) -> name = operation.Name) |> fst
 
                 let half =
-                    valueOf "be" operation <<< 15
+                    ((valueOf "be" operation &&& 1) <<< 15)
                     ||| (size <<< 12)
                     ||| ((valueOf "area" operation &&& 63) <<< 6)
                     ||| ((valueOf "ind" operation &&& 31) <<< 1)
@@ -216,7 +211,11 @@ let encodeFetch (resolve: Value -> int64) (written: Operation list) : Result<uin
 
     let isSecond (operation: Operation) = (Operation.setting "dpl" operation).IsSome
 
+    let isLabelled (name, value: Value) = name <> "disp" && value.Symbol.IsSome
+
     match written with
+    | _ when written |> List.exists (fun one -> List.exists isLabelled one.Settings) ->
+        illegal "E2K-TXT-003" "a setting is a number, not a label"
     | [ one ] ->
         put (isSecond one) one
         Ok words

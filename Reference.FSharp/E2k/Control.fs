@@ -76,7 +76,9 @@ let conditionCode (conditions: Condition list) : Result<int, Illegal> =
     | [ { Name = "NOT_LOOP_END" } ] -> Ok(5 <<< 5)
     | { Name = "MLOCK" } :: rest when isMaskOnly rest ->
         let mask =
-            rest |> List.sumBy (fun one -> 1 <<< Option.defaultValue 0 (indexOf overtaken one.Name))
+            (0, rest)
+            ||> List.fold (fun mask one ->
+                mask ||| (1 <<< Option.defaultValue 0 (indexOf overtaken one.Name)))
 
         Ok(8 <<< 5 ||| mask)
     | [ { Name = "MLOCK" }; one ] -> locked one

@@ -224,6 +224,34 @@ let private transferBits (operation: Operation) =
     | Error wrong, _
     | _, Error wrong -> Error wrong
 
+/// E2K-SS-005: transfers of one bundle are one: of one condition, and of one target or none.
+let private agree (code: uint32) (other: uint32) =
+    let target, otherTarget = code >>> 10, other >>> 10
+
+    code &&& 0x1ffu = (other &&& 0x1ffu)
+    && (target = otherTarget || target = 0u || otherTarget = 0u)
+
+/// Transfers whose target is not the stub's.
+let private hasNoTarget name = List.contains name [ "icall"; "hcall"; "ibranchd"; "icalld" ]
+
+/// The transfers' bits of the stub.
+let private transfer (operations: Operation list) =
+    (Ok None, operations |> List.filter (fun one -> List.contains one.Name transfers))
+    ||> List.fold (fun sofar operation ->
+        match sofar, transferBits operation with
+        | Ok None, Ok code -> Ok(Some code)
+        | Ok(Some other), Ok code when agree code other -> Ok(Some(code ||| other))
+        | Ok(Some _), Ok _ -> illegal "E2K-SS-005" "one transfer leaves a bundle, not two"
+        | Error wrong, _
+        | _, Error wrong -> Error wrong)
+    |> Result.bind (fun code ->
+        let hasTarget = Option.exists (fun code -> code >>> 10 <> 0u) code
+
+        if hasTarget && operations |> List.exists (fun one -> hasNoTarget one.Name) then
+            illegal "E2K-SS-005" "one transfer leaves a bundle, not two"
+        else
+            Ok code)
+
 /// The wait for prefetch that is meant where a stub has none written (E2K-SS-001).
 let private defaultWait = 3u
 
@@ -243,17 +271,17 @@ let internal stub
         |> Option.map (fun (_, (high, low), position) ->
             match firstNumber operation with
             | Some number -> (uint32 number &&& 3u) <<< position
-            | None -> uint32 (valueOf high operation * 2 + valueOf low operation) <<< position)
+            | None ->
+                let bit name = uint32 (valueOf name operation) &&& 1u
+                (bit high * 2u + bit low) <<< position)
 
     let bitsOf (operation: Operation) =
         match operation.Name, flag operation, pair operation with
-        | "flushts", _, _ -> Ok(Some Control.flushTags)
-        | "ipd", _, _ -> Ok(Some 0u)
+        | "flushts", _, _ -> Some Control.flushTags
+        | "ipd", _, _ -> Some 0u
         | _, Some bits, _
-        | _, None, Some bits -> Ok(Some bits)
-        | name, None, None when List.contains name transfers ->
-            transferBits operation |> Result.map Some
-        | _ -> Ok None
+        | _, None, Some bits -> Some bits
+        | _ -> None
 
     let wait =
         operations
@@ -262,14 +290,19 @@ let internal stub
         |> Option.map uint32
         |> Option.defaultValue defaultWait
 
-    (Ok None, operations)
-    ||> List.fold (fun sofar operation ->
-        match sofar, bitsOf operation with
-        | Ok sofar, Ok None -> Ok sofar
-        | Ok sofar, Ok(Some bits) -> Ok(Some(Option.defaultValue 0u sofar ||| bits))
-        | Error wrong, _
-        | _, Error wrong -> Error wrong)
-    |> Result.map (fun bits ->
-        match bits with
-        | None when arrayMask = 0u -> None
-        | bits -> Some(Option.defaultValue 0u bits ||| arrayMask ||| (wait <<< 30)))
+    let isWanted =
+        arrayMask <> 0u
+        || operations
+           |> List.exists (fun one -> (bitsOf one).IsSome || List.contains one.Name transfers)
+
+    transfer operations
+    |> Result.bind (fun transfer ->
+        let word =
+            (Option.defaultValue 0u transfer ||| arrayMask, List.choose bitsOf operations)
+            ||> List.fold (|||)
+
+        // What stands beside flushts would not be told from another operation (E2K-SS-003).
+        if Syllables.bit 20 word && word &&& 0x3fff0000u <> Control.flushTags then
+            illegal "E2K-SS-003" "flushts stands beside no other bits of the stub"
+        else
+            Ok(if isWanted then Some(word ||| (wait <<< 30)) else None))

@@ -48,7 +48,7 @@ let internal unnamedCode (name: string) =
             null
         )
     with
-    | true, (true, code) when code < 256 -> Some code
+    | true, (true, code) when code >= 0 && code < 256 -> Some code
     | _ -> None
 
 /// The destination a byte names.

@@ -79,8 +79,12 @@ let private plain (compute: int64 -> int64 -> int64) (left: Value) (right: Value
     else
         None
 
-let private divided (by: int64 -> int64 -> int64) (left: int64) (right: int64) =
-    if right = 0L || right = -1L then 0L else by left right
+/// Nothing is divided by 0; the least number has no quotient by -1 but the one that wraps.
+let private divided (by: int64 -> int64 -> int64) (negated: int64 -> int64) left (right: Value) =
+    match right with
+    | { Symbol = None; Offset = 0L } -> None
+    | { Symbol = None; Offset = -1L } -> plain (fun left _ -> negated left) left right
+    | _ -> plain by left right
 
 /// Operators by how strongly they bind, the weakest first.
 let private levels: (string * (Value -> Value -> Value option)) list list = [
@@ -91,7 +95,7 @@ let private levels: (string * (Value -> Value -> Value option)) list list = [
         ">>", plain (fun left right -> int64 (uint64 left >>> int (right &&& 63L)))
     ]
     [ "+", sum 1L; "-", sum -1L ]
-    [ "*", plain (*); "/", plain (divided (/)); "%", plain (divided (%)) ]
+    [ "*", plain (*); "/", divided (/) (~-); "%", divided (%) (fun _ -> 0L) ]
 ]
 
 /// How deep parentheses may nest: what a person writes is far below.
@@ -131,7 +135,11 @@ let rec private expression
             |> Result.bind (fun (right, after) ->
                 match compute left right with
                 | Some value -> more value after
-                | None -> fault at "E2K-TXT-006" "labels can only be moved by a number")
+                | None ->
+                    fault
+                        at
+                        "E2K-TXT-006"
+                        "labels can only be moved by a number, and 0 divides nothing")
 
     expression known depth (level + 1) cursor
     |> Result.bind (fun (left, after) -> more left after)
@@ -206,10 +214,14 @@ let private named known negated (cursor: Cursor) : Result<Argument * Cursor, Fau
     | Some inside when peek behind "[" && text.EndsWith 'b' ->
         expression known 0 0 inside
         |> Result.bind (fun (number, after) ->
+            let isNumber = number.Symbol.IsNone && number.Offset >= 0L && number.Offset < 128L
+
             match accept "]" after, registerOf text (int number.Offset) with
-            | Some after, Some register -> Ok(register, after)
             | None, _ -> fault after "E2K-TXT-004" "a closing bracket is missing"
-            | _, None -> fault cursor "E2K-TXT-004" $"%%{text} is no register file")
+            | _ when not isNumber -> fault cursor "E2K-TXT-004" "%b has the registers 0 to 127"
+            | _, None -> fault cursor "E2K-TXT-004" $"%%{text} is no register file"
+            | _ when negated -> fault cursor "E2K-TXT-004" "a register is not negated"
+            | Some after, Some register -> Ok(register, after))
     | _ ->
         if text = "" then
             fault cursor "E2K-TXT-004" "a name is wanted behind the percent sign"
@@ -218,7 +230,10 @@ let private named known negated (cursor: Cursor) : Result<Argument * Cursor, Fau
             | Some(letters, number) when
                 letters <> "" && not (letters.EndsWith 'b') && text.Length < 7
                 ->
-                Ok(registerOf letters number |> Option.defaultValue (Named(negated, text)), behind)
+                match registerOf letters number with
+                | Some _ when negated -> fault cursor "E2K-TXT-004" "a register is not negated"
+                | Some register -> Ok(register, behind)
+                | None -> Ok(Named(negated, text), behind)
             | _ -> Ok(Named(negated, text), behind)
 
 let private literalKinds = [ "_f16s", Bits16; "_f32s", Bits32; "_f64", Bits64 ]

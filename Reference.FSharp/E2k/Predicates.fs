@@ -139,13 +139,21 @@ let private localIndex (argument: Argument) =
             illegal "E2K-PLS-001" $"{name} is none of @p0 to @p6"
     | _ -> illegal "E2K-PLS-001" "a local predicate is wanted"
 
-/// The syllables, PLS0 first, with one more operation in them.
-let private add
-    (words: Map<int, uint32>)
-    (operation: Operation)
-    : Result<Map<int, uint32>, Illegal> =
-    let put index (bits: uint32) =
-        Ok(words |> Map.add index (bits ||| (words |> Map.tryFind index |> Option.defaultValue 0u)))
+/// The syllables by number, and what is already said in them.
+type private Made = { Words: Map<int, uint32>; Said: Set<string> }
+
+/// The syllables with one more operation in them; nothing is said twice.
+let private add (made: Made) (operation: Operation) : Result<Made, Illegal> =
+    let put what index (bits: uint32) =
+        if Set.contains what made.Said then
+            illegal "E2K-PLS-001" $"two operations make {what}"
+        else
+            let known = made.Words |> Map.tryFind index |> Option.defaultValue 0u
+
+            Ok {
+                Words = made.Words |> Map.add index (known ||| bits)
+                Said = made.Said.Add what
+            }
 
     let isLocal argument = (localIndex argument |> Result.isOk)
 
@@ -153,14 +161,14 @@ let private add
     | "pass", [ Named(false, source) as from; target ] when not (isLocal from) ->
         match elementCode source, localIndex target with
         | Ok code, Ok(false, index) when index < 4 ->
-            put (index / 2) (uint32 code <<< (if index % 2 = 0 then 24 else 16))
+            put $"@p{index}" (index / 2) (uint32 code <<< (if index % 2 = 0 then 24 else 16))
         | Error wrong, _
         | _, Error wrong -> Error wrong
         | _ -> illegal "E2K-PLS-002" "only @p0 to @p3 take a predicate"
     | "pass", [ from; Named(false, target) ] ->
         match localIndex from, numberOf "pred" target with
         | Ok(false, index), Some number when index >= 4 && number < 32 ->
-            put (index - 4) (32u ||| uint32 number)
+            put $"the predicate of @p{index}" (index - 4) (32u ||| uint32 number)
         | Error wrong, _ -> Error wrong
         | _ -> illegal "E2K-PLS-003" "only @p4 to @p6 are written to a predicate"
     | name, [ left; right; target ] ->
@@ -172,6 +180,7 @@ let private add
         with
         | Some(code, _), Ok(notLeft, left), Ok(notRight, right), Ok(false, index) when index >= 4 ->
             put
+                $"@p{index}"
                 (index - 4)
                 (uint32 code <<< 14
                  ||| (if notLeft then 0x2000u else 0u)
@@ -186,13 +195,14 @@ let private add
 
 /// The predicate syllables of a bundle's operations, PLS0 first.
 let encode (written: Operation list) : Result<uint32 list, Illegal> =
-    (Ok Map.empty, written)
-    ||> List.fold (fun sofar operation -> sofar |> Result.bind (fun words -> add words operation))
-    |> Result.map (fun words ->
-        match Seq.toList words.Keys with
+    (Ok { Words = Map.empty; Said = Set.empty }, written)
+    ||> List.fold (fun sofar operation -> sofar |> Result.bind (fun made -> add made operation))
+    |> Result.map (fun made ->
+        match Seq.toList made.Words.Keys with
         | [] -> []
         | keys -> [
-            for index in 0 .. List.max keys -> words |> Map.tryFind index |> Option.defaultValue 0u
+            for index in 0 .. List.max keys ->
+                made.Words |> Map.tryFind index |> Option.defaultValue 0u
           ])
 
 /// Whether a name is an operation of the predicate logic.

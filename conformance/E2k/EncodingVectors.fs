@@ -76,8 +76,12 @@ let disassemble (version: int) (isFetch: bool) (words: uint32[]) : Result<string
             Printer.bundle operations)
     |> Result.mapError say
 
-/// What disagrees with a row; nothing where all agrees.
-let check (row: Row) : Failure list =
+/// What an assembler and a disassembler make differently from a row; nothing where all agrees.
+let checkWith
+    (assemble: int -> bool -> string -> Result<uint32[], string>)
+    (disassemble: int -> bool -> uint32[] -> Result<string, string>)
+    (row: Row)
+    : Failure list =
     let isFetch = row.Kind = "fapb"
     let failure direction found = [ { Row = row; Direction = direction; Found = found } ]
 
@@ -100,3 +104,6 @@ let check (row: Row) : Failure list =
 
             yield! words "text to words" (if text = "(empty)" then "" else text)
     ]
+
+/// What the reference makes differently from a row.
+let check (row: Row) : Failure list = checkWith assemble disassemble row

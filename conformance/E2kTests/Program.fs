@@ -12,6 +12,7 @@ let clean = [
     AssemblyTests.tests
     MachineTests.tests
     Engine.OperationTests.tests
+    Engine.EncodingTests.tests
     EngineProgramTests.tests
     Engine.SystemCallTests.tests
     Engine.SystemFactTests.tests
