@@ -17,6 +17,7 @@ let clean = [
     Engine.SystemCallTests.tests
     Engine.SystemFactTests.tests
     Engine.LockstepTests.tests
+    Engine.StreamTests.tests
     Engine.PlantedTests.tests
 ]
 

@@ -144,7 +144,7 @@ public enum LogicKind : byte
 }
 
 /// <summary>A step of the predicate logic; locals are @p0 to @p6.</summary>
-public readonly record struct LogicStep(
+public sealed record LogicStep(
     LogicKind Kind,
     Decider Source,
     int Left,
@@ -157,7 +157,7 @@ public readonly record struct LogicStep(
 
 /// <summary>A move out of the prefetch buffer (E2K-AAS-001).</summary>
 /// <param name="Format">log2 of the element's bytes, more one.</param>
-public readonly record struct ArrayMove(
+public sealed record ArrayMove(
     bool IsLeft,
     int Area,
     int Format,
@@ -181,7 +181,7 @@ public enum SettingKind : byte
 /// <summary>
 /// One of them: a size or transfer register, an area, a distance from the bundle.
 /// </summary>
-public readonly record struct Setting(SettingKind Kind, int Number, Rotation Area, long Distance);
+public sealed record Setting(SettingKind Kind, int Number, Rotation Area, long Distance);
 
 /// <summary>How a bundle ends.</summary>
 public enum LeaveKind : byte

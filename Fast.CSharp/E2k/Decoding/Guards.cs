@@ -25,7 +25,9 @@ internal enum GuardTarget : byte
 /// <summary>All that the conditional syllables of a bundle say.</summary>
 internal sealed class Guards
 {
-    private readonly List<(int Entry, GuardTarget Target, int Channel, Decider Decider)> _said = [];
+    private sealed record Said(int Entry, GuardTarget Target, int Channel, Decider Decider);
+
+    private readonly List<Said> _said = [];
 
     internal Guards(Syllables syllables)
     {
@@ -42,9 +44,9 @@ internal sealed class Guards
     /// </summary>
     internal ImmutableArray<Decider> Of(GuardTarget target, int channel)
     {
-        var found = _said.Where(one => one.Target == target && one.Channel == channel).ToList();
+        List<Said> found = _said.FindAll(one => one.Target == target && one.Channel == channel);
         if (
-            found is [var one, var other]
+            found is [Said one, Said other]
             && one.Decider.Kind != other.Decider.Kind
             && one.Entry / 2 == other.Entry / 2
         )
@@ -105,7 +107,7 @@ internal sealed class Guards
         };
         if (decider is { } found)
         {
-            _said.Add((entry, target, channel, found));
+            _said.Add(new(entry, target, channel, found));
         }
     }
 }

@@ -38,7 +38,7 @@ internal static class ElfLoader
     private const int OldElbrus = 49;
     private const ulong PageBytes = GuestMemory.PageBytes;
 
-    private readonly record struct Segment(
+    private sealed record Segment(
         ulong Offset,
         ulong Address,
         ulong InFile,

@@ -137,20 +137,12 @@ public sealed class GuestProcess : IDisposable
             Refresh();
             if (mayBegin && !_translator!.IsRecording)
             {
-                TraceHead head = _translator.At(Machine.Now.Ip);
-                if (head.Find(Machine.Now) is not { } trace)
+                long done = _translator.Run(last - Retired);
+                Retired += done;
+                Translated += done;
+                if (Retired == last)
                 {
-                    _translator.Visit(head);
-                }
-                else if (trace.Length <= last - Retired)
-                {
-                    long outcome = _translator.Run(trace, last - Retired);
-                    Retired += outcome >> 1;
-                    Translated += outcome >> 1;
-                    if ((outcome & 1) == 0)
-                    {
-                        continue;
-                    }
+                    break;
                 }
             }
             if (StepRecorded() is { } ending)

@@ -60,10 +60,14 @@ public enum ExtensionKind : byte
 }
 
 /// <summary>The half-syllable of an operation.</summary>
-public readonly record struct Extension(ExtensionKind Kind, int Value);
+public sealed record Extension(ExtensionKind Kind, int Value)
+{
+    /// <summary>That of an operation without one.</summary>
+    public static Extension None { get; } = new(ExtensionKind.None, 0);
+}
 
 /// <summary>Channels in which an operation may stand, from one version to another.</summary>
-public readonly record struct Legality(int First, int Last, ImmutableArray<int> Channels);
+public sealed record Legality(int First, int Last, ImmutableArray<int> Channels);
 
 /// <summary>An operation of the arithmetic-logic channels.</summary>
 public sealed class Entry

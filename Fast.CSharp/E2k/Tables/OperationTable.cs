@@ -1,12 +1,12 @@
 // The tables of the specification as data: operations by encoding and by name, state registers.
 // Spec: spec/e2k/operations.md; the tables: spec/e2k/operations/*.tsv.
 using System;
-using System.Collections.Frozen;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
 
 namespace Ashlar.E2k;
 
@@ -25,21 +25,19 @@ public sealed class OperationTable
         ("sel3", 0xd8),
     ];
 
-    private readonly Dictionary<(int Opcode, int High), Entry[]> _byCode;
-    private readonly FrozenDictionary<string, string> _aliases;
+    private readonly Dictionary<int, List<Entry>> _byCode = [];
+    private readonly Lazy<Dictionary<string, Entry>> _byName;
+    private readonly Lazy<Dictionary<string, string>> _aliases;
 
     private OperationTable()
     {
         Entries = [.. Rows("channel.tsv").SelectMany(EntriesOf)];
-        ByName = Entries.ToImmutableDictionary(entry => entry.Mnemonic, StringComparer.Ordinal);
-        _byCode = Entries
-            .SelectMany(entry => CodesOf(entry).Select(code => (code, entry)))
-            .GroupBy(one => one.code)
-            .ToDictionary(
-                group => group.Key,
-                group => group.Select(one => one.entry).OrderByDescending(FixedFields).ToArray()
-            );
-        _aliases = Aliases().ToFrozenDictionary(StringComparer.Ordinal);
+        _aliases = new(Aliases);
+        _byName = new(() => Entries.ToDictionary(entry => entry.Mnemonic, StringComparer.Ordinal));
+        foreach (Entry entry in Entries)
+        {
+            Index(entry);
+        }
         Registers = [.. Rows("registers.tsv").Select(row => row.Split('\t'))];
         StateCodes = Registers
             .Where(cells => cells[0] == "state")
@@ -56,12 +54,12 @@ public sealed class OperationTable
     /// <summary>All operations, in the order of the table.</summary>
     public ImmutableArray<Entry> Entries { get; }
 
-    public ImmutableDictionary<string, Entry> ByName { get; }
+    public IReadOnlyDictionary<string, Entry> ByName => _byName.Value;
 
     /// <summary>The operation of a name or of another name of it, or null (E2K-OPS-006).</summary>
     public Entry? Find(string name) =>
         ByName.TryGetValue(name, out Entry? entry) ? entry
-        : _aliases.TryGetValue(name, out string? known) ? ByName[known]
+        : _aliases.Value.TryGetValue(name, out string? known) ? ByName[known]
         : null;
 
     /// <summary>Codes of state registers by name.</summary>
@@ -75,7 +73,9 @@ public sealed class OperationTable
     /// fix more fields come first.
     /// </summary>
     public ReadOnlySpan<Entry> ByCode(int opcode, int high) =>
-        _byCode.TryGetValue((opcode, high), out Entry[]? entries) ? entries : [];
+        _byCode.TryGetValue(CodeOf(opcode, high), out List<Entry>? entries)
+            ? CollectionsMarshal.AsSpan(entries)
+            : [];
 
     private static int Hex(string text) =>
         int.Parse(text, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
@@ -124,7 +124,7 @@ public sealed class OperationTable
     {
         if (text == "-")
         {
-            return default;
+            return Extension.None;
         }
         return text.EndsWith("..", StringComparison.Ordinal)
             ? new(ExtensionKind.High, Hex(text[..2]))
@@ -138,7 +138,7 @@ public sealed class OperationTable
             Extension all = ExtensionOf(text);
             return [all, all, all];
         }
-        Extension[] byChannel = new Extension[3];
+        Extension[] byChannel = [Extension.None, Extension.None, Extension.None];
         foreach (string part in text.Split(','))
         {
             byChannel[part[0] - '0'] = ExtensionOf(part[3..]);
@@ -222,7 +222,10 @@ public sealed class OperationTable
         static string Name(string prefix, int code) =>
             string.Create(CultureInfo.InvariantCulture, $"{prefix}0x{code:x2}");
 
-        Dictionary<string, string> aliases = new() { ["qpcext_0x0"] = Name("qpcext_", 0) };
+        Dictionary<string, string> aliases = new(StringComparer.Ordinal)
+        {
+            ["qpcext_0x0"] = Name("qpcext_", 0),
+        };
         foreach (string prefix in (ReadOnlySpan<string>)["plog_", "qplog_"])
         {
             for (int code = 0; code < 256; code++)
@@ -239,20 +242,32 @@ public sealed class OperationTable
         return aliases;
     }
 
-    private static IEnumerable<(int Opcode, int High)> CodesOf(Entry entry) =>
-        entry
-            .Extensions.Distinct()
-            .Select(extension =>
-                (
-                    entry.Opcode,
-                    extension.Kind switch
-                    {
-                        ExtensionKind.None => -1,
-                        ExtensionKind.Whole => extension.Value >> 8,
-                        _ => extension.Value,
-                    }
-                )
-            );
+    private static int CodeOf(int opcode, int high) => (opcode << 9) | (high + 1);
+
+    private void Index(Entry entry)
+    {
+        for (int index = 0; index < entry.Extensions.Length; index++)
+        {
+            Extension extension = entry.Extensions[index];
+            if (entry.Extensions.IndexOf(extension) != index)
+            {
+                continue;
+            }
+            int high = extension.Kind switch
+            {
+                ExtensionKind.None => -1,
+                ExtensionKind.Whole => extension.Value >> 8,
+                _ => extension.Value,
+            };
+            int code = CodeOf(entry.Opcode, high);
+            if (!_byCode.TryGetValue(code, out List<Entry>? alike))
+            {
+                _byCode.Add(code, alike = []);
+            }
+            int place = alike.FindIndex(other => FixedFields(other) < FixedFields(entry));
+            alike.Insert(place < 0 ? alike.Count : place, entry);
+        }
+    }
 
     private static int FixedFields(Entry entry) =>
         (entry.Source1 is null ? 0 : 4)

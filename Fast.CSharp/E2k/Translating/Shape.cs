@@ -12,7 +12,7 @@ internal readonly record struct Shape(int Size, int Parameters, Rotation Based, 
         new(control.Window.Size, control.Window.Parameters, control.Based, control.Turning);
 
     /// <summary>Whether a state has this shape.</summary>
-    internal bool Fits(in Control control) =>
+    internal bool Fits(ref readonly Control control) =>
         control.Window.Size == Size
         && control.Window.Parameters == Parameters
         && control.Based.First == Based.First

@@ -2,17 +2,15 @@
 // spec/e2k/step.md, E2K-RUN-004.
 using System;
 using System.Collections.Generic;
-using System.Collections.Immutable;
 
 namespace Ashlar.E2k;
 
 /// <summary>
-/// Carries out a trace. Pointers to low halves, extensions and tags are of the window's first
-/// register. Gives twice the bundles that were carried out, and one more where the next one is
-/// for the interpreter.
+/// Carries out a trace of the machine that it was made for. Pointers to low halves, extensions and
+/// tags are of the window's first register. Gives twice the bundles that were carried out, and one
+/// more where the next one is for the interpreter.
 /// </summary>
 internal delegate long TraceBody(
-    Machine machine,
     ref Control now,
     nint low,
     nint high,
@@ -42,30 +40,45 @@ internal sealed record TraceStep(
 internal readonly record struct Reliance(int Number, Transfer Transfer);
 
 /// <summary>Translated code, and the states that it is for.</summary>
-internal sealed class Trace(
-    Shape shape,
-    ImmutableArray<Reliance> relies,
-    bool stores,
-    int length,
-    TraceBody body
-)
+internal sealed class Trace
 {
-    private readonly Reliance[] _relies = [.. relies];
+    private readonly ulong _ip;
+    private readonly Shape _shape;
+    private readonly bool _stores;
+    private readonly Reliance[] _relies;
+    private readonly Lazy<Trace?> _fallback;
+
+    internal Trace(TracePlan plan, TraceBody body, Func<Trace?> makeFallback)
+    {
+        _ip = plan.Steps[0].Ip;
+        _shape = plan.Steps[0].Before;
+        _stores = plan.Stores;
+        _relies = [.. plan.Relies];
+        Length = plan.Steps.Count;
+        Body = body;
+        _fallback = new(makeFallback);
+    }
 
     /// <summary>Bundles of one pass.</summary>
-    internal int Length { get; } = length;
+    internal int Length { get; }
 
-    internal TraceBody Body { get; } = body;
+    internal TraceBody Body { get; }
+
+    /// <summary>What to carry out where this one declines; made when it is asked for.</summary>
+    internal Trace? Fallback => _fallback.Value;
+
+    /// <summary>The trace that was carried out behind this one the last time.</summary>
+    internal Trace? Next { get; set; }
 
     /// <summary>Whether it is for this state.</summary>
-    internal bool Fits(in Control now)
+    internal bool Fits(ref readonly Control now)
     {
         // Stores end locks, which traces do not look at.
-        if (!shape.Fits(now) || (stores && !now.Locks.IsEmpty))
+        if (now.Ip != _ip || !_shape.Fits(in now) || (_stores && !now.Locks.IsEmpty))
         {
             return false;
         }
-        foreach (ref readonly Reliance reliance in _relies.AsSpan())
+        foreach (Reliance reliance in _relies)
         {
             Transfer prepared = now.TransferOf(reliance.Number);
             if (
@@ -92,11 +105,11 @@ internal sealed class TraceHead
     internal List<Trace> Traces { get; } = [];
 
     /// <summary>The first of them that is for a state.</summary>
-    internal Trace? Find(in Control now)
+    internal Trace? Find(ref readonly Control now)
     {
         foreach (Trace trace in Traces)
         {
-            if (trace.Fits(now))
+            if (trace.Fits(in now))
             {
                 return trace;
             }

@@ -131,15 +131,18 @@ internal sealed partial class TraceEmitter
         _il.Emit(OpCodes.Ldc_I8, (long)move.Offset);
         _il.Emit(OpCodes.Add);
         _il.Emit(OpCodes.Stloc, address);
-        if (_plan.Version < 5 && bytes > 1)
+        bool isLookedAt = IsLookedAt(move);
+        if (_plan.Version < LoopFolding.AnyAddressSince && bytes > 1 && !isLookedAt)
         {
-            // Before version 5 elements are aligned.
             _il.Emit(OpCodes.Ldloc, address);
             _il.Emit(OpCodes.Ldc_I8, (long)(bytes - 1));
             _il.Emit(OpCodes.And);
             _il.Emit(OpCodes.Brtrue, Used(fails));
         }
-        EmitCheck(address, bytes, GuestMemory.MayRead, fails);
+        if (!isLookedAt)
+        {
+            EmitCheck(address, bytes, GuestMemory.MayRead, fails);
+        }
         EmitLoad(address, bytes);
         _il.Emit(OpCodes.Stloc, value);
         return value;

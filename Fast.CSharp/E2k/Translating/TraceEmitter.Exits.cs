@@ -30,7 +30,8 @@ internal sealed partial class TraceEmitter
         Ending Ending,
         int Shift,
         ulong ReturnTo,
-        bool Advances
+        bool Advances,
+        int AdvancesBefore
     );
 
     private readonly List<Exit> _exits = [];
@@ -55,8 +56,8 @@ internal sealed partial class TraceEmitter
     )
     {
         Label label = _il.DefineLabel();
-        IEnumerable<int> registers = _plan.IsLoop ? _plan.Written.Order() : _changed;
-        IEnumerable<int> predicates = _plan.IsLoop
+        IEnumerable<int> registers = _plan.WritesAllBack ? _plan.Written.Order() : _changed;
+        IEnumerable<int> predicates = _plan.WritesAllBack
             ? Enumerable.Range(0, 32).Where(one => (_plan.PredicatesWritten >> one & 1) != 0)
             : _changedPredicates;
         _exits.Add(
@@ -65,7 +66,7 @@ internal sealed partial class TraceEmitter
                 [.. registers],
                 [.. predicates],
                 [.. _prepared],
-                _plan.IsLoop ? [.. AllSlots] : [.. _changedSlots],
+                _plan.WritesAllBack ? [.. AllSlots] : [.. _changedSlots],
                 _shape,
                 ip,
                 steps,
@@ -73,20 +74,21 @@ internal sealed partial class TraceEmitter
                 ending,
                 shift,
                 returnTo,
-                advances
+                advances,
+                _advances
             )
         );
         return label;
     }
 
     /// <summary>
-    /// All exits that something branches to. Those of a loop write the same back, which is done in
-    /// one place.
+    /// All exits that something branches to. Where they write the same back it is done in one
+    /// place.
     /// </summary>
     private void EmitExits()
     {
         Exit[] used = [.. _exits.Where(exit => _used.Contains(exit.Label))];
-        if (!_plan.IsLoop)
+        if (!_plan.WritesAllBack)
         {
             foreach (Exit exit in used)
             {
@@ -128,10 +130,13 @@ internal sealed partial class TraceEmitter
 
     private void EmitAdvanceOf(Exit exit)
     {
-        if (exit.Advances)
+        if (_folding is not null)
         {
-            _il.Emit(OpCodes.Ldarg_1);
-            Call(nameof(TraceSupport.Advance));
+            EmitAdvances(exit.AdvancesBefore + (exit.Advances ? 1 : 0));
+        }
+        else if (exit.Advances)
+        {
+            EmitAdvance();
         }
     }
 

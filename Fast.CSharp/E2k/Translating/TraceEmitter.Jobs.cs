@@ -1,5 +1,6 @@
 // The operations of a bundle in a trace. Spec: spec/e2k/step.md, E2K-STEP-004.
 using System;
+using System.Collections.Immutable;
 using System.Reflection;
 using System.Reflection.Emit;
 using System.Runtime.Intrinsics;
@@ -10,11 +11,6 @@ namespace Ashlar.E2k;
 internal sealed partial class TraceEmitter
 {
     private const int WordBytes = 8;
-
-    private static readonly MethodInfo Allows = typeof(GuestMemory).GetMethod(
-        nameof(GuestMemory.Allows),
-        BindingFlags.Static | BindingFlags.NonPublic
-    )!;
 
     private static readonly FieldInfo Float = typeof(Control).GetField(nameof(Control.Float))!;
 
@@ -37,7 +33,10 @@ internal sealed partial class TraceEmitter
                 _il.Emit(OpCodes.Ldloc, _storeIndices[job.StoreIndex].Value);
                 _il.Emit(OpCodes.Add);
                 _il.Emit(OpCodes.Stloc, pending.Address);
-                EmitCheck(pending.Address, job.Bytes, GuestMemory.MayWriteFast, fails);
+                if (!IsLookedAt(job))
+                {
+                    EmitCheck(pending.Address, job.Bytes, GuestMemory.MayWriteFast, fails);
+                }
                 break;
             case JobKind.Compute when job.Meaning!.Kind == MeaningKind.Dividing:
                 pending.Result = Temporary(typeof(ulong));
@@ -137,10 +136,19 @@ internal sealed partial class TraceEmitter
         Slot slot = _storeIndices[job.StoreIndex];
         _changedSlots.Add(slot);
         LocalBuilder? guard = null;
-        if (!job.IncrementDeciders.IsEmpty)
+        (bool? known, ImmutableArray<Decider> rest) = Deciding.Fold(
+            job.IncrementDeciders,
+            isAny: false,
+            Known
+        );
+        if (known == false)
+        {
+            return;
+        }
+        if (known is null)
         {
             guard = Temporary(typeof(bool));
-            EmitDeciders(job.IncrementDeciders, isAny: false);
+            EmitDeciders(rest, isAny: false);
             _il.Emit(OpCodes.Stloc, guard);
         }
         EmitGuarded(
@@ -175,7 +183,7 @@ internal sealed partial class TraceEmitter
         _il.Emit(OpCodes.Ldloc, address);
         _il.Emit(OpCodes.Ldc_I4, bytes);
         _il.Emit(OpCodes.Ldc_I4, wanted);
-        _il.Emit(OpCodes.Call, Allows);
+        Call(nameof(TraceSupport.Allows), nameof(TraceSupport.AllowsSeldom));
         _il.Emit(OpCodes.Brfalse, Used(fails));
     }
 

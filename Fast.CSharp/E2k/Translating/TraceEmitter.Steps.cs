@@ -56,7 +56,7 @@ internal sealed partial class TraceEmitter
         Label fails = ExitAt(_step.Ip, index, isForInterpreter: true);
 
         LocalBuilder? isTaken = EmitDecision(bundle);
-        Pending[] jobs = EmitGuards(bundle);
+        List<Pending> jobs = EmitGuards(bundle);
         if (_size > _step.Before.Size)
         {
             _il.Emit(OpCodes.Ldarg_1);
@@ -139,6 +139,9 @@ internal sealed partial class TraceEmitter
     {
         switch (decider.Kind)
         {
+            case DeciderKind.LoopEnd or DeciderKind.Counter when _folding is not null:
+                _il.Emit(LoopFolding.Known(decider) == true ? OpCodes.Ldc_I4_1 : OpCodes.Ldc_I4_0);
+                return;
             case DeciderKind.Predicate:
                 int place = _step.Before.PredicatePlace(decider.Number);
                 _il.Emit(OpCodes.Ldloc, Predicate(place));
@@ -150,7 +153,7 @@ internal sealed partial class TraceEmitter
                 break;
             case DeciderKind.LoopEnd:
                 _il.Emit(OpCodes.Ldarg_1);
-                Call(nameof(TraceSupport.IsLoopEnd));
+                Call(nameof(TraceSupport.IsLoopEnd), nameof(TraceSupport.IsLoopEndSeldom));
                 break;
             default:
                 _il.Emit(OpCodes.Ldc_I4_0);
@@ -168,6 +171,12 @@ internal sealed partial class TraceEmitter
         _il.Emit(OpCodes.Ceq);
     }
 
+    /// <summary>What is known of a condition when the code is made.</summary>
+    private bool? Known(Decider decider) =>
+        decider.Kind == DeciderKind.Never ? false
+        : _folding is null ? null
+        : LoopFolding.Known(decider);
+
     private void EmitDeciders(ImmutableArray<Decider> deciders, bool isAny)
     {
         bool isFirst = true;
@@ -180,58 +189,74 @@ internal sealed partial class TraceEmitter
             }
             isFirst = false;
         }
-        if (isFirst)
-        {
-            _il.Emit(OpCodes.Ldc_I4_1);
-        }
     }
 
-    /// <summary>Whether the transfer is taken; null where there is none.</summary>
+    /// <summary>
+    /// Whether the transfer is taken; null where it is known to go as it did before.
+    /// </summary>
     private LocalBuilder? EmitDecision(Bundle bundle)
     {
-        if (bundle.Leave == LeaveKind.Onward || bundle.Decision.IsEmpty)
+        if (bundle.Leave == LeaveKind.Onward)
+        {
+            return null;
+        }
+        (bool? known, ImmutableArray<Decider> rest) = Deciding.Fold(
+            bundle.Decision,
+            bundle.IsAny,
+            Known
+        );
+        if (known is not null)
         {
             return null;
         }
         LocalBuilder local = Temporary(typeof(bool));
-        EmitDeciders(bundle.Decision, bundle.IsAny);
+        EmitDeciders(rest, bundle.IsAny);
         _il.Emit(OpCodes.Stloc, local);
         return local;
     }
 
-    private Pending[] EmitGuards(Bundle bundle)
+    /// <summary>The operations that may be carried out, with what decides about them.</summary>
+    private List<Pending> EmitGuards(Bundle bundle)
     {
-        Pending[] jobs = new Pending[bundle.Jobs.Length];
+        List<Pending> jobs = [];
         LocalBuilder? isStored = null;
-        for (int index = 0; index < jobs.Length; index++)
+        foreach (Job job in bundle.Jobs)
         {
-            Job job = bundle.Jobs[index];
-            jobs[index] = new() { Job = job };
             bool isStore = job.Kind is JobKind.Store or JobKind.ArrayStore;
-            if (isStore && bundle.LoopMode && isStored is null)
+            if (isStore && bundle.LoopMode && isStored is null && _folding is null)
             {
                 isStored = Temporary(typeof(bool));
                 _il.Emit(OpCodes.Ldarg_1);
-                Call(nameof(TraceSupport.IsStoreLeftOut));
+                Call(
+                    nameof(TraceSupport.IsStoreLeftOut),
+                    nameof(TraceSupport.IsStoreLeftOutSeldom)
+                );
                 EmitNot();
                 _il.Emit(OpCodes.Stloc, isStored);
             }
             LocalBuilder? also = isStore ? isStored : null;
-            if (!job.Deciders.IsEmpty)
+            (bool? known, ImmutableArray<Decider> rest) = Deciding.Fold(
+                job.Deciders,
+                isAny: false,
+                Known
+            );
+            if (known == false)
             {
-                jobs[index].Guard = Temporary(typeof(bool));
-                EmitDeciders(job.Deciders, isAny: false);
+                continue;
+            }
+            Pending pending = new() { Job = job, Guard = also };
+            if (known is null)
+            {
+                pending.Guard = Temporary(typeof(bool));
+                EmitDeciders(rest, isAny: false);
                 if (also is not null)
                 {
                     _il.Emit(OpCodes.Ldloc, also);
                     _il.Emit(OpCodes.And);
                 }
-                _il.Emit(OpCodes.Stloc, jobs[index].Guard!);
+                _il.Emit(OpCodes.Stloc, pending.Guard);
             }
-            else
-            {
-                jobs[index].Guard = also;
-            }
+            jobs.Add(pending);
         }
         return jobs;
     }
@@ -314,8 +339,7 @@ internal sealed partial class TraceEmitter
         }
         if (bundle.Advance.For(expected))
         {
-            _il.Emit(OpCodes.Ldarg_1);
-            Call(nameof(TraceSupport.Advance));
+            EmitAdvance();
         }
     }
 

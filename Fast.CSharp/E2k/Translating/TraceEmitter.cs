@@ -12,7 +12,7 @@ namespace Ashlar.E2k;
 /// <summary>Makes the code of one trace.</summary>
 internal sealed partial class TraceEmitter
 {
-    // The arguments of a trace's code, in the order of TraceBody.
+    // The arguments of a trace's code: the machine, and those of TraceBody.
     private const byte MachineArgument = 0;
     private const byte NowArgument = 1;
     private const byte LowArgument = 2;
@@ -23,6 +23,7 @@ internal sealed partial class TraceEmitter
     private const byte BudgetArgument = 7;
 
     private readonly TracePlan _plan;
+    private readonly LoopFolding? _folding;
     private readonly bool _hasTags;
     private readonly DynamicMethod _method;
     private readonly ILGenerator _il;
@@ -31,16 +32,17 @@ internal sealed partial class TraceEmitter
     private readonly Dictionary<int, LocalBuilder> _predicates = [];
     private readonly LocalBuilder _count;
 
-    private TraceEmitter(TracePlan plan, bool hasTags)
+    private TraceEmitter(Machine machine, TracePlan plan, LoopFolding? folding)
     {
         _plan = plan;
-        _hasTags = hasTags;
+        _folding = folding;
+        _hasTags = machine.HasTags;
         MethodInfo invoke = typeof(TraceBody).GetMethod("Invoke")!;
-        ParameterInfo[] parameters = invoke.GetParameters();
+        Type[] own = Array.ConvertAll(invoke.GetParameters(), one => one.ParameterType);
         _method = new(
             $"trace at {plan.Steps[0].Ip:x}",
             invoke.ReturnType,
-            Array.ConvertAll(parameters, one => one.ParameterType),
+            [typeof(Machine), .. own],
             typeof(TraceEmitter).Module,
             skipVisibility: true
         );
@@ -49,17 +51,11 @@ internal sealed partial class TraceEmitter
     }
 
     /// <summary>The code of a plan that has at least one step.</summary>
-    internal static Trace Emit(TracePlan plan, bool hasTags)
+    internal static TraceBody Emit(Machine machine, TracePlan plan, LoopFolding? folding)
     {
-        TraceEmitter emitter = new(plan, hasTags);
+        TraceEmitter emitter = new(machine, plan, folding);
         emitter.EmitAll();
-        return new(
-            plan.Steps[0].Before,
-            plan.Relies,
-            plan.Stores,
-            plan.Steps.Count,
-            emitter._method.CreateDelegate<TraceBody>()
-        );
+        return emitter._method.CreateDelegate<TraceBody>(machine);
     }
 
     private void EmitAll()
@@ -83,6 +79,7 @@ internal sealed partial class TraceEmitter
             Call(nameof(TraceSupport.HoldsAt));
             _il.Emit(OpCodes.Stloc, Predicate(place));
         }
+        EmitMiddleChecks(declines);
         Label top = _il.DefineLabel();
         _il.MarkLabel(top);
         int last = _plan.Steps.Count - 1;
@@ -106,6 +103,10 @@ internal sealed partial class TraceEmitter
         // Where the next pass leaves the trace it knows nothing of what this one prepared.
         EmitPrepared();
         _prepared.Clear();
+        EmitAdvances(_advances);
+        _advances = 0;
+        _shape = _plan.Steps[0].Before;
+        Label ends = Used(ExitAt(_plan.Steps[0].Ip, 0, isForInterpreter: false));
         int length = _plan.Steps.Count;
         _il.Emit(OpCodes.Ldloc, _count);
         _il.Emit(OpCodes.Ldc_I8, (long)length);
@@ -115,9 +116,9 @@ internal sealed partial class TraceEmitter
         _il.Emit(OpCodes.Ldc_I8, (long)length);
         _il.Emit(OpCodes.Add);
         _il.Emit(OpCodes.Ldarg_S, BudgetArgument);
-        _il.Emit(OpCodes.Ble, top);
-        _shape = _plan.Steps[0].Before;
-        _il.Emit(OpCodes.Br, Used(ExitAt(_plan.Steps[0].Ip, 0, isForInterpreter: false)));
+        _il.Emit(OpCodes.Bgt, ends);
+        EmitMiddleChecks(ends);
+        _il.Emit(OpCodes.Br, top);
     }
 
     /// <summary>Everything that the trace reads must be valid.</summary>
@@ -265,4 +266,7 @@ internal sealed partial class TraceEmitter
             OpCodes.Call,
             typeof(TraceSupport).GetMethod(name, BindingFlags.Static | BindingFlags.NonPublic)!
         );
+
+    /// <summary>Calls what is put in place, unless small code is wanted.</summary>
+    private void Call(string name, string seldom) => Call(_plan.IsSeldom ? seldom : name);
 }

@@ -28,9 +28,16 @@ internal sealed class TracePlan
     private readonly Dictionary<TraceStep, Transfer> _transfers = [];
     private uint _certainPredicates;
 
-    internal TracePlan(IReadOnlyList<TraceStep> path, bool closes, bool hasTags, int version)
+    internal TracePlan(
+        IReadOnlyList<TraceStep> path,
+        bool closes,
+        bool hasTags,
+        int version,
+        bool isSeldom = false
+    )
     {
         _hasTags = hasTags;
+        IsSeldom = isSeldom;
         Version = version;
         foreach (TraceStep step in path)
         {
@@ -51,6 +58,14 @@ internal sealed class TracePlan
     /// <summary>Whether its end is its beginning.</summary>
     internal bool IsLoop { get; }
 
+    /// <summary>Whether it is for the rare passes of a loop: small code, not fast code.</summary>
+    internal bool IsSeldom { get; }
+
+    /// <summary>
+    /// Whether all that is written anywhere is loaded first and written back at every exit.
+    /// </summary>
+    internal bool WritesAllBack => IsLoop || IsSeldom;
+
     /// <summary>Places that are kept as 128 bits.</summary>
     internal HashSet<int> Vectors { get; } = [];
 
@@ -64,7 +79,7 @@ internal sealed class TracePlan
     /// bits although nothing was written to them.
     /// </summary>
     internal IEnumerable<int> Narrow =>
-        (IsLoop ? Written : _perhaps).Where(place => !Vectors.Contains(place)).Order();
+        (WritesAllBack ? Written : _perhaps).Where(place => !Vectors.Contains(place)).Order();
 
     internal uint PredicatesIn { get; private set; }
 
@@ -87,9 +102,11 @@ internal sealed class TracePlan
     internal HashSet<int> Increments { get; } = [];
 
     /// <summary>Places that have a value when the trace begins.</summary>
-    internal IEnumerable<int> Loaded => IsLoop ? LiveIn.Union(Written).Order() : LiveIn.Order();
+    internal IEnumerable<int> Loaded =>
+        WritesAllBack ? LiveIn.Union(Written).Order() : LiveIn.Order();
 
-    internal uint PredicatesLoaded => IsLoop ? PredicatesIn | PredicatesWritten : PredicatesIn;
+    internal uint PredicatesLoaded =>
+        WritesAllBack ? PredicatesIn | PredicatesWritten : PredicatesIn;
 
     /// <summary>The shape behind a step, where the transfer is taken or not.</summary>
     internal static Shape After(TraceStep step, bool isTaken)

@@ -28,6 +28,23 @@ internal static class TraceSupport
         );
 
     [MethodImpl(InPlace)]
+    internal static bool Allows(nint pages, ulong address, int bytes, int wanted) =>
+        GuestMemory.Allows(pages, address, bytes, wanted);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static bool AllowsSeldom(nint pages, ulong address, int bytes, int wanted) =>
+        GuestMemory.Allows(pages, address, bytes, wanted);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static bool IsLoopEndSeldom(ref Control now) => now.Loop.IsEnd;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static bool IsStoreLeftOutSeldom(ref Control now) => IsStoreLeftOut(ref now);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static void AdvanceSeldom(ref Control now) => now.Loop.Advance();
+
+    [MethodImpl(InPlace)]
     internal static bool IsLoopEnd(ref Control now) => now.Loop.IsEnd;
 
     [MethodImpl(InPlace)]
@@ -39,6 +56,40 @@ internal static class TraceSupport
 
     [MethodImpl(InPlace)]
     internal static void Advance(ref Control now) => now.Loop.Advance();
+
+    /// <summary>Whether so many turns from here are in the middle of a loop.</summary>
+    [MethodImpl(InPlace)]
+    internal static bool IsInMiddle(ref Control now, int turns) =>
+        now.Loop.Prologue == 0 && now.Loop.Count >= (uint)turns + 2;
+
+    /// <summary>Turns in the middle of a loop, which only count.</summary>
+    [MethodImpl(InPlace)]
+    internal static void Count(ref Control now, int turns) => now.Loop.Count -= (uint)turns;
+
+    /// <summary>
+    /// Whether a stream stays on one page that allows it, for so many steps. Steps of any length
+    /// could leave the page and come back, so that they are bounded.
+    /// </summary>
+    [MethodImpl(InPlace)]
+    internal static bool StaysOnPage(
+        nint pages,
+        ulong start,
+        ulong step,
+        int times,
+        int first,
+        int last,
+        int alignment,
+        int wanted
+    )
+    {
+        ulong from = start + (ulong)first;
+        ulong to = start + (ulong)last;
+        ulong far = step * (ulong)times;
+        return step + GuestMemory.PageBytes <= 2 * GuestMemory.PageBytes
+            && ((from ^ to) | (from ^ (from + far)) | (from ^ (to + far))) < GuestMemory.PageBytes
+            && ((start | step) & (ulong)alignment) == 0
+            && GuestMemory.Allows(pages, from, 1, wanted);
+    }
 
     [MethodImpl(InPlace)]
     internal static V Both(ulong low, ulong high) => Vector128.Create(low, high);

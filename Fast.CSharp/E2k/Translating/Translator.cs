@@ -1,6 +1,7 @@
 // Which paths are worth translating, and recording them. Spec: spec/e2k/step.md, E2K-RUN-004.
 using System;
 using System.Collections.Generic;
+using System.Runtime.CompilerServices;
 
 namespace Ashlar.E2k;
 
@@ -15,6 +16,9 @@ internal sealed class Translator(Machine machine)
 
     /// <summary>Traces that are kept; with more of them all are forgotten.</summary>
     private const int TracesMax = 4096;
+
+    /// <summary>What a trace gives that did nothing: the next bundle is not for it.</summary>
+    private const long Declined = 1;
 
     private const int Never = int.MinValue;
     private const int CacheSize = 1024;
@@ -57,26 +61,81 @@ internal sealed class Translator(Machine machine)
         Count = 0;
     }
 
-    /// <summary>Carries out a trace, with a budget of bundles that has room for one pass.</summary>
-    internal long Run(Trace trace, long budget)
+    /// <summary>
+    /// Carries out traces, one behind the other, until the next bundle is for the interpreter or
+    /// the budget has no room for a pass. Gives the bundles that were carried out. No trace writes
+    /// where code is, so that none of them is outdated by another.
+    /// </summary>
+    /// <remarks>This is the loop that all hot code returns to.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal long Run(long budget)
     {
         ref Control now = ref machine.Now;
-        RegisterFile registers = machine.Registers;
-        int first = RegisterFile.Globals + now.Window.Base;
-        return trace.Body(
-            machine,
-            ref now,
-            registers.LowAddress + (first * sizeof(ulong)),
-            registers.HighAddress + (first * sizeof(ulong)),
-            registers.TagAddress + first,
-            machine.Memory.Address,
-            machine.Memory.PagesAddress,
-            budget
-        );
+        nint low = machine.Registers.LowAddress + (RegisterFile.Globals * sizeof(ulong));
+        nint high = machine.Registers.HighAddress + (RegisterFile.Globals * sizeof(ulong));
+        nint tags = machine.Registers.TagAddress + RegisterFile.Globals;
+        nint memory = machine.Memory.Address;
+        nint pages = machine.Memory.PagesAddress;
+        long done = 0;
+        Trace? before = null;
+        while (true)
+        {
+            Trace? trace = before?.Next;
+            if (trace is null || !trace.Fits(ref now))
+            {
+                trace = Find();
+                if (trace is null)
+                {
+                    return done;
+                }
+                before?.Next = trace;
+            }
+            long outcome;
+            while (true)
+            {
+                if (trace.Length > budget - done)
+                {
+                    return done;
+                }
+                nint first = now.Window.Base;
+                outcome = trace.Body(
+                    ref now,
+                    low + (first * sizeof(ulong)),
+                    high + (first * sizeof(ulong)),
+                    tags + first,
+                    memory,
+                    pages,
+                    budget - done
+                );
+                before = trace;
+                if (outcome != Declined || trace.Fallback is not { } fallback)
+                {
+                    break;
+                }
+                trace = fallback;
+            }
+            done += outcome >> 1;
+            if ((outcome & Declined) != 0)
+            {
+                return done;
+            }
+        }
+    }
+
+    /// <summary>The trace for the state; none starts to count.</summary>
+    private Trace? Find()
+    {
+        TraceHead head = At(machine.Now.Ip);
+        Trace? trace = head.Find(ref machine.Now);
+        if (trace is null)
+        {
+            Visit(head);
+        }
+        return trace;
     }
 
     /// <summary>Counts a visit without a trace; true when recording begins.</summary>
-    internal bool Visit(TraceHead head)
+    private bool Visit(TraceHead head)
     {
         // A loop that turns comes round to the shapes that it has traces for, so that another one
         // must be worth more.
@@ -121,6 +180,23 @@ internal sealed class Translator(Machine machine)
         }
     }
 
+    /// <summary>
+    /// A counted loop is translated for its middle first, and pass by pass for the rest of it.
+    /// </summary>
+    private Trace MakeTrace(TracePlan plan)
+    {
+        if (LoopFolding.Of(plan) is not { } folding)
+        {
+            return new(plan, TraceEmitter.Emit(machine, plan, null), () => null);
+        }
+        TraceStep[] path = [.. plan.Steps];
+        return new(
+            plan,
+            TraceEmitter.Emit(machine, plan, folding),
+            () => MakeTrace(new(path, false, machine.HasTags, machine.Version, isSeldom: true))
+        );
+    }
+
     private void Translate(bool closes)
     {
         TraceHead head = _recording!;
@@ -131,7 +207,7 @@ internal sealed class Translator(Machine machine)
             head.Visits = Never;
             return;
         }
-        head.Traces.Add(TraceEmitter.Emit(plan, machine.HasTags));
+        head.Traces.Add(MakeTrace(plan));
         if (++Count > TracesMax)
         {
             Clear();
