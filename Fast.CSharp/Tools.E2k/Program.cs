@@ -2,5 +2,9 @@
 using System.CommandLine;
 using Ashlar.Tools.E2k;
 
-RootCommand root = new("Runs e2k (Elbrus) programs.") { RunCommand.Create() };
+RootCommand root = new("Runs and disassembles e2k (Elbrus) programs.")
+{
+    RunCommand.Create(),
+    DisCommand.Create(),
+};
 return root.Parse(args).Invoke();

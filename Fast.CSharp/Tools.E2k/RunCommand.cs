@@ -17,18 +17,13 @@ internal static class RunCommand
     private const int BadUse = 2;
     private const int LimitReached = 124;
     private const int PagesInMebibyte = 256;
-    private const int VersionMin = 2;
-    private const int VersionMax = 7;
 
     /// <summary>Bytes of a program's file, at most.</summary>
     private const long FileBytesMax = 1L << 30;
 
     internal static Command Create()
     {
-        Option<string?> cpu = new("--cpu")
-        {
-            Description = "the instruction set, v2 to v7; what the file asks for if not given",
-        };
+        Option<string?> cpu = CpuOption.Create("what the file asks for");
         Option<string> tags = new("--tags")
         {
             Description = "whether invalid values are told from numbers: on or off",
@@ -76,9 +71,9 @@ internal static class RunCommand
         };
         command.SetAction(parsed =>
         {
-            if (VersionOf(parsed.GetValue(cpu)) is not { } version)
+            if (CpuOption.VersionOf(parsed.GetValue(cpu)) is not { } version)
             {
-                return Refuse("--cpu takes v2 to v7");
+                return Refuse(CpuOption.Refusal);
             }
             if (parsed.GetValue(memory) is < 1 or > 1 << 20)
             {
@@ -118,12 +113,6 @@ internal static class RunCommand
         });
         return command;
     }
-
-    /// <summary>0 where none is named, null where what is named is none.</summary>
-    private static int? VersionOf(string? name) =>
-        name is null ? 0
-        : name is ['v', char digit] && digit - '0' is >= VersionMin and <= VersionMax ? digit - '0'
-        : null;
 
     private static IEnumerable<string> EnvironmentOfOurs() =>
         Environment

@@ -81,7 +81,7 @@ let private entriesOf (resource: string) =
         ]
 
 /// Programs of the vectors: the source and the file that public tools made of it.
-let private programs =
+let programs =
     lazy
         (let files = entriesOf "e2k-programs"
 

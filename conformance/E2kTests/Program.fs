@@ -13,6 +13,7 @@ let clean = [
     MachineTests.tests
     Engine.OperationTests.tests
     Engine.EncodingTests.tests
+    Engine.DisassemblyTests.tests
     EngineProgramTests.tests
     Engine.SystemCallTests.tests
     Engine.SystemFactTests.tests
