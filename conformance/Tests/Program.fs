@@ -19,6 +19,7 @@ let clean = [
     testList "data path" [
         Data.DriverTests.tests
         Data.FlushTests.tests
+        Data.FaultTests.tests
         Data.GateTests.tests
         Data.DiscardTests.tests
     ]

@@ -1,4 +1,5 @@
 // blkdebug, as far as permissions go: it takes and unshares what it is told to.
+// What it does with requests is in the .Data part.
 // Spec: spec/block/permissions.md (BLK-PERM-024), open.md (BLK-OPEN-024).
 using System;
 
@@ -25,7 +26,22 @@ public sealed partial class BlkdebugDriver : FilterDriver
             : refusal;
         definition.TryFindChild(OptionSchema.Image, out ChildDefinition image);
         return opener.OpenAndAttach(Node, image, ChildRoles.Filtered | ChildRoles.Primary, out _)
-            ?? refusal;
+            ?? refusal
+            ?? Configure();
+    }
+
+    internal override void Close() => ResumeAll();
+
+    // BLK-DEBUG-006
+    private BlockError? Configure()
+    {
+        if (Node.Graph.Debugging.TryGetValue(Node.Name, out BlkdebugSettings? settings))
+        {
+            _limits = settings;
+            _state = new BlkdebugState(settings);
+            _ = _state.RaiseAsync(BlockDebugEvent.None);
+        }
+        return _limits.Test();
     }
 
     internal override void ChildPermissions(

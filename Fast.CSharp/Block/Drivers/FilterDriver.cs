@@ -38,7 +38,7 @@ public abstract class FilterDriver
     }
 
     /// <inheritdoc/>
-    public ValueTask<BlockError?> WriteAsync(
+    public virtual ValueTask<BlockError?> WriteAsync(
         long offsetBytes,
         ReadOnlyMemory<byte> buffer,
         BlockWriteFlags flags
@@ -47,18 +47,18 @@ public abstract class FilterDriver
     internal override bool CanZeroFast(long offsetBytes, long lengthBytes) => true;
 
     /// <inheritdoc/>
-    public ValueTask<BlockError?> WriteZeroesAsync(
+    public virtual ValueTask<BlockError?> WriteZeroesAsync(
         long offsetBytes,
         long lengthBytes,
         BlockWriteFlags flags
     ) => Node.File!.WriteZeroesAsync(offsetBytes, lengthBytes, flags);
 
     /// <inheritdoc/>
-    public ValueTask<BlockError?> DiscardAsync(long offsetBytes, long lengthBytes) =>
+    public virtual ValueTask<BlockError?> DiscardAsync(long offsetBytes, long lengthBytes) =>
         Node.File!.DiscardAsync(offsetBytes, lengthBytes);
 
     /// <inheritdoc/>
-    public ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes) =>
+    public virtual ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes) =>
         Node.File!.StatusAsync(offsetBytes, lengthBytes);
 
     /// <inheritdoc/>

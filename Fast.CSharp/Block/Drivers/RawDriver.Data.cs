@@ -28,7 +28,11 @@ public sealed partial class RawDriver
         }
         return offsetBytes > long.MaxValue - WindowOffsetBytes - buffer.Length
             ? Nothing(buffer)
-            : Node.File!.ReadAsync(offsetBytes + WindowOffsetBytes, buffer);
+            : Node.File!.ReadAsync(
+                offsetBytes + WindowOffsetBytes,
+                buffer,
+                BlockDebugEvent.ReadAio
+            );
     }
 
     /// <inheritdoc/>
@@ -44,7 +48,8 @@ public sealed partial class RawDriver
                     ? offsetBytes
                     : offsetBytes + WindowOffsetBytes,
                 buffer,
-                flags
+                flags,
+                BlockDebugEvent.WriteAio
             );
 
     internal override bool CanZeroFast(long offsetBytes, long lengthBytes) => true;

@@ -58,6 +58,11 @@ public sealed partial class BlockGraph : IDisposable
 
     internal GraphTransaction Transaction { get; }
 
+    /// <summary>
+    /// What blkdebug nodes do, by the names of nodes that are opened later (BLK-DEBUG-006).
+    /// </summary>
+    public Dictionary<string, BlkdebugSettings> Debugging { get; } = new(StringComparer.Ordinal);
+
     internal GraphWalk Walk { get; }
 
     internal NodeOpener Opener { get; }

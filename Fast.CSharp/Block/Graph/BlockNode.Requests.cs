@@ -51,12 +51,21 @@ public sealed partial class BlockNode
         {
             return await quorum.FlushChildrenAsync().ConfigureAwait(false);
         }
+        // The child hears of it before what it is about (BLK-DEBUG-001).
+        if (File is BlockEdge toOs)
+        {
+            await toOs.RaiseAsync(BlockDebugEvent.FlushToOs).ConfigureAwait(false);
+        }
         BlockError? refusal = Driver is IFlusher flusher
             ? await flusher.FlushAsync().ConfigureAwait(false)
             : null;
         if (refusal is not null)
         {
             return refusal;
+        }
+        if (File is BlockEdge toDisk)
+        {
+            await toDisk.RaiseAsync(BlockDebugEvent.FlushToDisk).ConfigureAwait(false);
         }
         const BlockPermissions Writing = BlockPermissions.Write | BlockPermissions.WriteUnchanged;
         for (BlockEdge? edge = FirstChild; edge is not null; edge = edge.NextInChildren)

@@ -31,8 +31,9 @@ internal static class ImageCommands
         "close the current open file",
         static async (session, _) =>
         {
+            session.Image!.Debugger?.ResumeAll();
             await session.DrainAsync().ConfigureAwait(false);
-            session.Image!.Dispose();
+            session.Image.Dispose();
             session.Image = null;
             return true;
         }

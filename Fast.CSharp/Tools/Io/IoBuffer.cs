@@ -51,18 +51,33 @@ internal sealed class IoBuffer : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            string reason = error switch
-            {
-                FileNotFoundException or DirectoryNotFoundException => HostErrnoText.Of(
-                    HostErrno.NoEntry
-                ),
-                UnauthorizedAccessException => HostErrnoText.Of(HostErrno.AccessDenied),
-                _ => HostErrnoText.Of(HostErrno.Io),
-            };
-            Console.Error.Write($"{fileName}: {reason}\n");
+            Console.Error.Write($"{fileName}: {HostErrnoText.Of(ErrnoOf(error))}\n");
             return false;
         }
     }
+
+    /// <summary>Reads the lines of a file.</summary>
+    public static HostErrno TryReadLines(string fileName, out string[] lines)
+    {
+        try
+        {
+            lines = File.ReadAllLines(fileName);
+            return HostErrno.None;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            lines = [];
+            return ErrnoOf(error);
+        }
+    }
+
+    private static HostErrno ErrnoOf(Exception error) =>
+        error switch
+        {
+            FileNotFoundException or DirectoryNotFoundException => HostErrno.NoEntry,
+            UnauthorizedAccessException => HostErrno.AccessDenied,
+            _ => HostErrno.Io,
+        };
 
     /// <summary>
     /// The sum of the lengths of a vector; false after telling what is wrong.

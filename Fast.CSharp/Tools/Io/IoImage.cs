@@ -70,6 +70,10 @@ internal sealed class IoImage : IDisposable
         {
             node = OverSnapshot(graph, node!, out snapshot, out error);
         }
+        foreach ((string debugged, BlkdebugSettings settings) in tree.Debugging)
+        {
+            graph.Debugging[debugged] = settings;
+        }
         error ??= graph.TryBlockdevAdd(node!);
         if (error is not null)
         {
@@ -91,6 +95,20 @@ internal sealed class IoImage : IDisposable
             WriteFlags = access.Cache.WriteFlags,
             IsProbedRaw = tree.ProbedRaw is not null && !access.IsSnapshot,
         };
+    }
+
+    /// <summary>The blkdebug node that the image's requests meet first; null for none.</summary>
+    public BlkdebugDriver? Debugger
+    {
+        get
+        {
+            BlockNode? node = Node;
+            while (node is not null && node.Driver is not BlkdebugDriver)
+            {
+                node = node.File?.Child;
+            }
+            return node?.Driver as BlkdebugDriver;
+        }
     }
 
     /// <summary>Gives the user a permission it has not got yet.</summary>

@@ -16,6 +16,9 @@ internal sealed class IoImageTree(IoAccess access)
 
     private string? _unknown;
 
+    /// <summary>What blkdebug nodes of the tree do, by their names.</summary>
+    public Dictionary<string, BlkdebugSettings> Debugging { get; } = [];
+
     /// <summary>Whether the image is open already: what no driver knows is then a change.</summary>
     public bool IsReopening { get; init; }
 
@@ -66,8 +69,36 @@ internal sealed class IoImageTree(IoAccess access)
         {
             members.Add(("aio", OptionValue.Of(aio)));
         }
+        BlockError? wrong = driver == "blkdebug" ? Configure(tree, members) : null;
         whole = OptionValue.Dictionary([.. members]);
-        return null;
+        return wrong;
+    }
+
+    private BlockError? Configure(OptionValue tree, List<(string, OptionValue)> members)
+    {
+        string[] lines = [];
+        if (tree.Find("config") is { Kind: OptionKind.String } config)
+        {
+            HostErrno errno = IoBuffer.TryReadLines(config.AsString, out lines);
+            if (errno != HostErrno.None)
+            {
+                string reason = HostErrnoText.Of(errno);
+                return Refusal($"Could not read blkdebug config file: {reason}");
+            }
+        }
+        string name = tree.Find("node-name")?.AsString ?? $"blkdebug{Debugging.Count}";
+        if (tree.Find("node-name") is null)
+        {
+            members.Add(("node-name", OptionValue.Of(name)));
+        }
+        BlockError? error = BlkdebugReader.Read(
+            tree,
+            lines,
+            static text => Sizes.TryRead(text, out long bytes) ? bytes : -1,
+            out BlkdebugSettings settings
+        );
+        Debugging[name] = settings with { Log = Console.Out.Write };
+        return error;
     }
 
     private BlockError? Member(
@@ -81,6 +112,10 @@ internal sealed class IoImageTree(IoAccess access)
     )
     {
         if (key == "driver")
+        {
+            return null;
+        }
+        if (row is null && driver.Name == "blkdebug" && BlkdebugReader.Knows(key))
         {
             return null;
         }

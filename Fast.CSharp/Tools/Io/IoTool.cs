@@ -60,6 +60,7 @@ internal static class IoTool
                     return code;
                 }
                 bool isGood = await IoLoop.RunAsync(session, commands).ConfigureAwait(false);
+                session.Image?.Debugger?.ResumeAll();
                 await session.DrainAsync().ConfigureAwait(false);
                 return isGood ? 0 : 1;
             }

@@ -53,6 +53,14 @@ let private furnish directory =
     make [ "-f"; "qcow2"; "-b"; "a.qcow2"; "-F"; "qcow2"; "c.qcow2" ]
     make [ "r.raw"; "1M" ]
     File.WriteAllText(Path.Combine(directory, "pat"), "hello world")
+
+    File.WriteAllText(
+        Path.Combine(directory, "rules"),
+        "[inject-error]\nevent = \"write_aio\"\nerrno = \"28\"\nonce = \"on\"\n\n\
+         [set-state]\nevent = \"read_aio\"\nstate = \"1\"\nnew_state = \"2\"\n\
+         [inject-error]\nevent = \"write_aio\"\nstate = \"2\"\n"
+    )
+
     File.WriteAllBytes(Path.Combine(directory, "magic"), [| 0x51uy; 0x46uy; 0x49uy; 0xfbuy |])
 
     let filled =
@@ -253,6 +261,69 @@ let private openings = [
     [ "--object"; "secret,id=s,data=x"; "a.qcow2"; "-c"; "length" ]
 ]
 
+let private debugged = "blkdebug::a.qcow2"
+
+let private breaking = [
+    [
+        "break write_aio A"
+        "aio_write 0 64k"
+        "wait_break A"
+        "resume A"
+        "aio_flush"
+        "resume A"
+        "remove_break A"
+        "break foo A"
+        "break read_aio B"
+        "remove_break B"
+        "read 0 1k"
+    ]
+    [
+        "break write_aio A"
+        "aio_write 0 64k"
+        "wait_break A"
+        "aio_write 1M 64k"
+        "sleep 300"
+        "remove_break A"
+        "aio_flush"
+        "read -P 0xcd 0 64k"
+    ]
+]
+
+let private rule number members =
+    members
+    |> List.map (fun (key, value) -> $"file.inject-error.{number}.{key}={value}")
+    |> String.concat ","
+
+let private overRaw = "driver=raw,file.driver=blkdebug,file.image.filename=r.raw,"
+
+/// Requests of a raw image with rules and limits, whose outcome both sides owe to the text.
+let private limited = [
+    for limit in [ "align=512"; "align=4096"; "max-transfer=4096" ] do
+        for sector in [ 0; 8; 100 ] do
+            [ "event", "none"; "sector", string sector ]
+            |> rule 0
+            |> fun rule -> $"{overRaw}file.{limit},{rule}"
+    for word in [ "read"; "write"; "foo" ] do
+        overRaw + rule 0 [ "event", "none"; "iotype", word ]
+    overRaw + rule 0 [ "event", "write_aio"; "errno", "28"; "once", "on" ]
+    overRaw + rule 0 [ "event", "foo" ]
+    overRaw + rule 0 [ "errno", "3" ]
+    overRaw + "file.align=3"
+    overRaw + "file.align=4096,file.max-transfer=1000"
+    overRaw + "file.max-discard=100,file.opt-discard=64k"
+]
+
+let private limitedCommands =
+    [
+        "write -P 1 0 512"
+        "write -P 2 4096 100"
+        "read 4000 200"
+        "read 48k 8k"
+        "write -P 4 51000 300"
+        "flush"
+    ]
+    |> List.collect (fun command -> [ "-c"; command ])
+
 /// Command lines with what they are given to read.
 let private alike = [
     of' "a.qcow2" reading
@@ -261,6 +332,17 @@ let private alike = [
     of' "c.qcow2" writing
     for arguments in openings do
         arguments, ""
+    for commands in breaking do
+        of' debugged commands
+    for options in limited do
+        "--image-opts" :: options :: limitedCommands, ""
+    [ "-f"; "raw"; "blkdebug:rules:r.raw" ]
+    @ ([ "write 0 1k"; "read 0 1k"; "write 0 1k"; "write 0 1k" ]
+       |> List.collect (fun command -> [ "-c"; command ])),
+    ""
+    of' "blkdebug:none:a.qcow2" [ "length" ]
+    of' "blkdebug:a.qcow2" [ "length" ]
+    of' "a.qcow2" [ "break x y"; "break"; "resume x"; "remove_break t"; "help" ]
     [], "read 0 512\nfoo\nquit\n"
     [ "a.qcow2" ], "\n\nlength\nclose\nlength\nopen -r b.qcow2\nlength\n"
     [ "a.qcow2" ], "read 0 512\nquit\nlength\n"
@@ -279,7 +361,8 @@ let private sameContents here there =
 
 let private sameTexts =
     // BLK-IOT-001, BLK-IOT-002, BLK-IOT-003, BLK-IOT-004, BLK-IOT-005, BLK-IOT-006, BLK-IOT-007,
-    // BLK-IOT-008, BLK-IOT-009, BLK-IOT-010, BLK-IOT-011, BLK-IOT-012, BLK-IOT-013, BLK-DATA-021
+    // BLK-IOT-008, BLK-IOT-009, BLK-IOT-010, BLK-IOT-011, BLK-IOT-012, BLK-IOT-013, BLK-DATA-021,
+    // BLK-IOT-015, BLK-DEBUG-003, BLK-DEBUG-004, BLK-DEBUG-005, BLK-DEBUG-006
     test "the same texts, exit codes and images" {
         Temporary.withDirectory "io" (fun directory ->
             let place name = (Directory.CreateDirectory(Path.Combine(directory, name))).FullName

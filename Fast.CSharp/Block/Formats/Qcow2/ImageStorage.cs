@@ -20,6 +20,23 @@ internal abstract class ImageStorage
     internal abstract ValueTask<BlockError?> WriteZeroesAsync(long offset, long length);
 
     internal abstract ValueTask<BlockError?> FlushAsync();
+
+    /// <summary>Says what is about to be done; completes when it may be (BLK-DEBUG-001).</summary>
+    internal virtual ValueTask RaiseAsync(BlockDebugEvent happened) => default;
+
+    /// <summary>Reads after an event.</summary>
+    internal virtual ValueTask<BlockError?> ReadAsync(
+        long offset,
+        Memory<byte> buffer,
+        BlockDebugEvent happened
+    ) => ReadAsync(offset, buffer);
+
+    /// <summary>Writes after an event.</summary>
+    internal virtual ValueTask<BlockError?> WriteAsync(
+        long offset,
+        ReadOnlyMemory<byte> buffer,
+        BlockDebugEvent happened
+    ) => WriteAsync(offset, buffer);
 }
 
 /// <summary>The child behind an edge of the graph.</summary>
@@ -39,6 +56,20 @@ internal sealed class EdgeStorage(BlockEdge edge) : ImageStorage
         edge.WriteZeroesAsync(offset, length);
 
     internal override ValueTask<BlockError?> FlushAsync() => edge.FlushAsync();
+
+    internal override ValueTask RaiseAsync(BlockDebugEvent happened) => edge.RaiseAsync(happened);
+
+    internal override ValueTask<BlockError?> ReadAsync(
+        long offset,
+        Memory<byte> buffer,
+        BlockDebugEvent happened
+    ) => edge.ReadAsync(offset, buffer, happened);
+
+    internal override ValueTask<BlockError?> WriteAsync(
+        long offset,
+        ReadOnlyMemory<byte> buffer,
+        BlockDebugEvent happened
+    ) => edge.WriteAsync(offset, buffer, BlockWriteFlags.None, happened);
 }
 
 /// <summary>A host file without a graph around it.</summary>

@@ -153,7 +153,7 @@ internal sealed class MetadataCache
         else
         {
             error = await _tables
-                .Storage.ReadAsync(pageOffset, bytes.AsMemory(0, _pageBytes))
+                .Storage.ReadAsync(pageOffset, bytes.AsMemory(0, _pageBytes), LoadOf(kind))
                 .ConfigureAwait(false);
         }
         if (error is not null)
@@ -225,7 +225,30 @@ internal sealed class MetadataCache
     }
 
     private ValueTask<BlockError?> WriteAsync(MetadataPage page) =>
-        _tables.WriteAsync(page.OffsetBytes, page.Bytes.AsMemory(0, _pageBytes));
+        _tables.WriteAsync(
+            page.OffsetBytes,
+            page.Bytes.AsMemory(0, _pageBytes),
+            UpdateOf(page.Kind)
+        );
+
+    private static BlockDebugEvent LoadOf(MetadataKind kind) =>
+        kind switch
+        {
+            MetadataKind.RefcountBlock => BlockDebugEvent.RefblockLoad,
+            MetadataKind.RefcountTable => BlockDebugEvent.ReftableLoad,
+            // QEMU reads the first table at open, without a word.
+            MetadataKind.L1Table => BlockDebugEvent.None,
+            _ => BlockDebugEvent.L2Load,
+        };
+
+    private static BlockDebugEvent UpdateOf(MetadataKind kind) =>
+        kind switch
+        {
+            MetadataKind.RefcountBlock => BlockDebugEvent.RefblockUpdatePart,
+            MetadataKind.RefcountTable => BlockDebugEvent.ReftableUpdate,
+            MetadataKind.L1Table => BlockDebugEvent.L1Update,
+            _ => BlockDebugEvent.L2Update,
+        };
 
     private void Touch(MetadataPage page)
     {

@@ -42,6 +42,7 @@ internal sealed partial class Qcow2Allocator
     /// </summary>
     internal async ValueTask<RunResult> TakeAsync(int maxCount)
     {
+        await _tables.Storage.RaiseAsync(BlockDebugEvent.ClusterAlloc).ConfigureAwait(false);
         long cluster = _firstFree;
         while (true)
         {
@@ -99,6 +100,7 @@ internal sealed partial class Qcow2Allocator
     /// <summary>Frees clusters that no table has ever pointed to, at once.</summary>
     internal async ValueTask<BlockError?> GiveBackAsync(RunResult run)
     {
+        await _tables.Storage.RaiseAsync(BlockDebugEvent.ClusterFree).ConfigureAwait(false);
         for (int index = 0; index < run.Count; index++)
         {
             ForgetPacked(run.FirstCluster + index);

@@ -60,11 +60,14 @@ internal sealed partial class Qcow2Image
         while (length > 0 && error is null)
         {
             Memory<byte> piece = buffer.AsMemory(0, (int)Math.Min(pieceBytes, length));
+            await _tables.Storage.RaiseAsync(BlockDebugEvent.CowRead).ConfigureAwait(false);
             error = await ReadClaimedAsync(guest, piece).ConfigureAwait(false);
             bool isZero = ZeroBytes.AreAll(piece.Span);
             if (error is null && !isZero)
             {
-                error = await _tables.WriteAsync(host, piece).ConfigureAwait(false);
+                error = await _tables
+                    .WriteAsync(host, piece, BlockDebugEvent.CowWrite)
+                    .ConfigureAwait(false);
             }
             else if (error is null && !isFresh)
             {

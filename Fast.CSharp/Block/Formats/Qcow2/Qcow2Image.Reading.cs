@@ -93,7 +93,7 @@ internal sealed partial class Qcow2Image
         switch (run.Kind)
         {
             case ClusterKind.Data:
-                return _tables.Storage.ReadAsync(run.HostOffset, part);
+                return _tables.Storage.ReadAsync(run.HostOffset, part, BlockDebugEvent.ReadAio);
             case ClusterKind.Compressed:
                 return ReadCompressedAsync(run, offset, part);
             case ClusterKind.Zero:
@@ -109,7 +109,20 @@ internal sealed partial class Qcow2Image
         long backed = Backing is null ? 0 : Backing.LengthBytes - offset;
         int inside = (int)Math.Clamp(backed, 0, buffer.Length);
         buffer.Span[inside..].Clear();
-        return inside == 0 ? default : Backing!.ReadAsync(offset, buffer[..inside]);
+        if (inside == 0)
+        {
+            return default;
+        }
+        ValueTask raised = _tables.Storage.RaiseAsync(BlockDebugEvent.ReadBackingAio);
+        return raised.IsCompletedSuccessfully
+            ? Backing!.ReadAsync(offset, buffer[..inside])
+            : LaterAsync();
+
+        async ValueTask<BlockError?> LaterAsync()
+        {
+            await raised.ConfigureAwait(false);
+            return await Backing!.ReadAsync(offset, buffer[..inside]).ConfigureAwait(false);
+        }
     }
 
     // A cluster that reads as zeroes anyway becomes a zero cluster where the version has them;

@@ -144,6 +144,7 @@ internal sealed partial class Qcow2Image
         long oldBytes = (long)header.L1EntryCount * sizeof(ulong);
         long newBytes = (long)entries * sizeof(ulong);
         int clusters = (int)_geometry.ClustersFor(newBytes);
+        await _tables.Storage.RaiseAsync(BlockDebugEvent.L1GrowAllocTable).ConfigureAwait(false);
         RunResult place = await _allocator.TakeTogetherAsync(clusters).ConfigureAwait(false);
         if (place.Error is not null)
         {
@@ -191,7 +192,9 @@ internal sealed partial class Qcow2Image
             Memory<byte> piece = buffer.AsMemory(0, count);
             error =
                 await _tables.Storage.ReadAsync(from + at, piece).ConfigureAwait(false)
-                ?? await _tables.WriteAsync(to + at, piece).ConfigureAwait(false);
+                ?? await _tables
+                    .WriteAsync(to + at, piece, BlockDebugEvent.L1GrowWriteTable)
+                    .ConfigureAwait(false);
         }
         ArrayPool<byte>.Shared.Return(buffer);
         return error;
@@ -203,6 +206,10 @@ internal sealed partial class Qcow2Image
         byte[] fields = new byte[sizeof(uint) + sizeof(ulong)];
         BinaryPrimitives.WriteInt32BigEndian(fields, entries);
         BinaryPrimitives.WriteInt64BigEndian(fields.AsSpan(sizeof(uint)), offset);
-        return _tables.WriteAsync(Qcow2Header.L1SizeFieldOffset, fields);
+        return _tables.WriteAsync(
+            Qcow2Header.L1SizeFieldOffset,
+            fields,
+            BlockDebugEvent.L1GrowActivateTable
+        );
     }
 }

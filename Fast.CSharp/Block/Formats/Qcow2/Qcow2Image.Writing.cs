@@ -285,7 +285,7 @@ internal sealed partial class Qcow2Image
     private ValueTask<BlockError?> PutInPlaceAsync(long host, Payload payload) =>
         payload.IsZeroes
             ? _tables.ClearAsync(host, payload.Length)
-            : _tables.Storage.WriteAsync(host, payload.Bytes);
+            : _tables.Storage.WriteAsync(host, payload.Bytes, BlockDebugEvent.WriteAio);
 
     private ValueTask<BlockError?> PutAsync(long host, Payload payload)
     {
@@ -295,7 +295,7 @@ internal sealed partial class Qcow2Image
         }
         return payload.IsZeroes
             ? _tables.ClearAsync(host, payload.Length)
-            : _tables.WriteAsync(host, payload.Bytes);
+            : _tables.WriteAsync(host, payload.Bytes, BlockDebugEvent.WriteAio);
     }
 
     private ValueTask<BlockError?> LimitWaitingAsync() =>

@@ -131,6 +131,7 @@ internal sealed partial class Qcow2Mapping
             return new(0, run.Error);
         }
         long offset = run.FirstCluster << _geometry.ClusterBits;
+        await _tables.Storage.RaiseAsync(BlockDebugEvent.L2AllocWrite).ConfigureAwait(false);
         BlockError? error =
             await _tables.ClearAsync(offset, _geometry.ClusterBytes).ConfigureAwait(false)
             ?? await AddFirstPageAsync(offset).ConfigureAwait(false)

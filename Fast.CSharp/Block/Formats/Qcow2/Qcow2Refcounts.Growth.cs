@@ -25,6 +25,8 @@ internal sealed partial class Qcow2Refcounts
         {
             return TooLarge();
         }
+        await _tables.Storage.RaiseAsync(BlockDebugEvent.RefblockAlloc).ConfigureAwait(false);
+        await _tables.Storage.RaiseAsync(BlockDebugEvent.RefblockAllocWrite).ConfigureAwait(false);
         BlockError? error = await _tables
             .ClearAsync(blockOffset, _geometry.ClusterBytes)
             .ConfigureAwait(false);
@@ -139,7 +141,11 @@ internal sealed partial class Qcow2Refcounts
                 RefcountEntries.Set(page, index, order, 1);
             }
             error = await _tables
-                .WriteAsync(offset, page.AsMemory(0, _geometry.PageBytes))
+                .WriteAsync(
+                    offset,
+                    page.AsMemory(0, _geometry.PageBytes),
+                    BlockDebugEvent.RefblockAllocWriteBlocks
+                )
                 .ConfigureAwait(false);
             offset += _geometry.PageBytes;
             left -= here;
@@ -161,7 +167,9 @@ internal sealed partial class Qcow2Refcounts
                 await _tables
                     .Storage.ReadAsync(_tables.RefcountTableOffset + at, piece)
                     .ConfigureAwait(false)
-                ?? await _tables.WriteAsync(to + at, piece).ConfigureAwait(false);
+                ?? await _tables
+                    .WriteAsync(to + at, piece, BlockDebugEvent.RefblockAllocWriteTable)
+                    .ConfigureAwait(false);
         }
         // The new blocks' entries follow the old table's last one.
         byte[] entry = new byte[sizeof(ulong)];
@@ -170,7 +178,11 @@ internal sealed partial class Qcow2Refcounts
             long block = (plan.FirstCluster + index) << _geometry.ClusterBits;
             BinaryPrimitives.WriteInt64BigEndian(entry, block);
             error = await _tables
-                .WriteAsync(to + oldBytes + (index * sizeof(ulong)), entry)
+                .WriteAsync(
+                    to + oldBytes + (index * sizeof(ulong)),
+                    entry,
+                    BlockDebugEvent.RefblockAllocWriteTable
+                )
                 .ConfigureAwait(false);
         }
         ArrayPool<byte>.Shared.Return(buffer);
@@ -184,7 +196,11 @@ internal sealed partial class Qcow2Refcounts
         long offset = (plan.FirstCluster + plan.BlockCount) << _geometry.ClusterBits;
         BinaryPrimitives.WriteInt64BigEndian(field, offset);
         BinaryPrimitives.WriteUInt32BigEndian(field.AsSpan(8), (uint)plan.TableClusters);
-        return _tables.WriteAsync(Qcow2Header.RefcountTableFieldOffset, field);
+        return _tables.WriteAsync(
+            Qcow2Header.RefcountTableFieldOffset,
+            field,
+            BlockDebugEvent.RefblockAllocSwitchTable
+        );
     }
 
     private async ValueTask<BlockError?> AdoptAsync(GrowthPlan plan)

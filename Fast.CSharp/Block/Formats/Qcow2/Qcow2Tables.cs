@@ -72,6 +72,13 @@ internal sealed class Qcow2Tables
     internal ValueTask<BlockError?> WriteAsync(long offset, ReadOnlyMemory<byte> bytes) =>
         Note(Storage.WriteAsync(offset, bytes));
 
+    /// <summary>The same after an event.</summary>
+    internal ValueTask<BlockError?> WriteAsync(
+        long offset,
+        ReadOnlyMemory<byte> bytes,
+        BlockDebugEvent happened
+    ) => Note(Storage.WriteAsync(offset, bytes, happened));
+
     /// <summary>
     /// Zeroes what the file has of a range; beyond its end there is nothing to do.
     /// </summary>
