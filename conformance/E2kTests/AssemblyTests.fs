@@ -24,7 +24,7 @@ let private readerOf (files: (string * string) list) : Reader =
 let private programOf version (text: string) =
     Assembler.program version (readerOf [ "a.S", text ]) Map.empty "a.S"
 
-let private imageOf version text =
+let imageOf version text =
     match programOf version text with
     | Ok image -> image
     | Error problem -> failtest (Assembler.say problem)
@@ -90,7 +90,7 @@ let programs =
                  name, Text.Encoding.UTF8.GetString source, files[name.Replace(".S", ".elf")]
          ])
 
-let private readFile (file: byte[]) =
+let readFile (file: byte[]) =
     match Elf.read file with
     | Ok image -> image
     | Error wrong -> failtest $"{wrong.Reason} ({wrong.Rule})"

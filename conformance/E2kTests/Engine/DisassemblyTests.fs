@@ -4,6 +4,7 @@
 module Ashlar.Conformance.Tests.E2k.Engine.DisassemblyTests
 
 open System
+open System.Collections.Immutable
 open System.IO
 open Expecto
 open Ashlar.Conformance.E2k
@@ -28,6 +29,39 @@ let private found (file: byte[]) : Result<string, string> =
 
 let private wanted (file: byte[]) : Result<string, string> =
     Elf.read file |> Result.map Disassembler.source |> Result.mapError _.Rule
+
+/// The reference's program as the engine's.
+let private engineImage (image: Elf.Image) =
+    let sections = [
+        for section in image.Sections ->
+            Ashlar.E2k.Assembly.ProgramSection(
+                section.Name,
+                section.Address,
+                section.Bytes,
+                section.Size,
+                IsExecutable = section.IsExecutable,
+                IsWritable = section.IsWritable
+            )
+    ]
+
+    let symbols = [
+        for symbol in image.Symbols ->
+            Ashlar.E2k.Assembly.ProgramSymbol(
+                symbol.Name,
+                symbol.Address,
+                symbol.Size,
+                Option.toNullable symbol.Section,
+                IsGlobal = symbol.IsGlobal,
+                IsFunction = symbol.IsFunction
+            )
+    ]
+
+    Ashlar.E2k.Assembly.ProgramImage(
+        image.Version,
+        image.Entry,
+        ImmutableArray.CreateRange sections,
+        ImmutableArray.CreateRange symbols
+    )
 
 let private programs = lazy (Array.ofList AssemblyTests.programs.Value)
 
@@ -125,6 +159,33 @@ let tests =
                 let version = random.Next(2, 7)
                 let found = List.ofSeq (Fast.Statements(version, words))
                 Expect.equal found (Disassembler.words version words) (Replay.line name)
+        }
+
+        test "E2K-FILE-003 what is written is what the reference writes" {
+            for name, source, file in programs.Value do
+                let images = [
+                    AssemblyTests.imageOf 3 source
+                    AssemblyTests.readFile file
+                    // Without data there is one segment, and no names.
+                    { AssemblyTests.imageOf 5 "{ nop 1 }" with Symbols = [] }
+                ]
+
+                for image in images do
+                    let wanted = Elf.write (uint64 Assembler.firstAddress) image
+
+                    let found =
+                        Ashlar.E2k.Assembly.ProgramWriter.Write(
+                            uint64 Assembler.firstAddress,
+                            engineImage image
+                        )
+
+                    Expect.isTrue (found.AsSpan().SequenceEqual(ReadOnlySpan wanted)) name
+
+            for isWritable in [ false; true ] do
+                Expect.equal
+                    (int64 (Ashlar.E2k.Assembly.ProgramWriter.HeadersSize isWritable))
+                    (Elf.headersSize isWritable)
+                    "headers"
         }
 
         test "E2K-DIS-004 prefetch programs are fetch instructions" {
