@@ -201,9 +201,9 @@ internal static class RunCommand
                 return LimitReached;
             default:
                 ulong ip = process.Machine.State.Ip;
-                string what = Signals.Describe(ending.Trap);
+                string what = Signals.Describe(ending);
                 Console.Error.WriteLine($"ashlar-e2k: {path}: {what} at {ip:x}");
-                return Signals.Die(ending.Trap.Kind);
+                return Signals.Die(ending.Status);
         }
     }
 }

@@ -185,6 +185,9 @@ let private run (asked: E2kArguments.Run) (retired: Change -> unit) =
             | Killed(signal, trap), _ ->
                 complain $"{path}: {signal}: {trap}"
                 codeOf signal
+            | Signalled signal, _ ->
+                complain $"{path}: {Linux.nameOf signal}, sent by the program itself"
+                128 + signal
             | Stopped, bundles ->
                 complain $"{path}: stopped after {bundles} wide instructions"
                 124

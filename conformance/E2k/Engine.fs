@@ -218,6 +218,8 @@ let private kindOf (trap: Trap) =
 let private showEnding (ending: Ashlar.E2k.Ending) =
     match ending.Kind with
     | Ashlar.E2k.EndingKind.Exited -> $"exits with {ending.Status}"
+    | Ashlar.E2k.EndingKind.Killed when ending.Trap.Kind = Ashlar.E2k.TrapKind.None ->
+        $"is killed by signal {ending.Status}"
     | Ashlar.E2k.EndingKind.Killed -> $"traps: {ending.Trap.Kind} at {ending.Trap.Address:x}"
     | _ -> "goes on"
 
@@ -226,9 +228,14 @@ let endingDifference (wanted: Ending) (found: Ashlar.E2k.Ending) : string option
     let isSame =
         match wanted, found.Kind with
         | Exited code, Ashlar.E2k.EndingKind.Exited -> code = found.Status
-        | Killed(_, trap), Ashlar.E2k.EndingKind.Killed ->
+        | Killed(signal, trap), Ashlar.E2k.EndingKind.Killed ->
             let kind, address = kindOf trap
-            kind = found.Trap.Kind && address = found.Trap.Address
+
+            kind = found.Trap.Kind
+            && address = found.Trap.Address
+            && signal = Ashlar.E2k.SignalNumbers.NameOf found.Status
+        | Signalled signal, Ashlar.E2k.EndingKind.Killed ->
+            found.Trap.Kind = Ashlar.E2k.TrapKind.None && signal = found.Status
         | Stopped, Ashlar.E2k.EndingKind.Stopped -> true
         | _ -> false
 

@@ -83,8 +83,13 @@ let private whenDiffers (difference: string option) =
     | Some what -> raise (Differs what)
     | None -> ()
 
-let private finish setting (running: Process) (state: State) (engine: Ashlar.E2k.GuestProcess) =
-    whenDiffers (Engine.registersDifference state running.Registers engine)
+/// What both leave; a program that a signal has killed leaves registers to nobody.
+let private finish setting (running: Process) (state: State) ending engine =
+    match ending with
+    | Signalled _ -> ()
+    | _ ->
+        whenDiffers (Engine.controlDifference state (engine: Ashlar.E2k.GuestProcess).Machine)
+        whenDiffers (Engine.registersDifference state running.Registers engine)
 
     for first, bytes in setting.Ranges do
         whenDiffers (Engine.memoryDifference first bytes running.Memory engine)
@@ -97,12 +102,15 @@ let private both
     (outputs: MemoryStream * MemoryStream)
     =
     let trail = Trail()
-    let mutable state = running.State
     let mutable ended: Ashlar.E2k.Ending voption = ValueNone
 
     let retired (change: Change) =
         // What the wide instruction before left, once its system call is done.
-        if trail.Count % setting.Every = 0L then
+        if
+            trail.Count % setting.Every = 0L
+            // The engine enters handlers of signals with the step that comes next.
+            && (Engine.controlDifference change.Before engine.Machine).IsNone
+        then
             whenDiffers (Engine.registersDifference change.Before running.Registers engine)
 
         trail.Add change.Before.Ip
@@ -111,15 +119,14 @@ let private both
         if step.HasValue then
             ended <- ValueSome step.Value
 
-            if step.Value.Kind = Ashlar.E2k.EndingKind.Killed then
+            if step.Value.Trap.Kind <> Ashlar.E2k.TrapKind.None then
                 raise (Differs $"traps: {step.Value.Trap}, the reference goes on")
 
         whenDiffers (Engine.writesDifference change engine)
         whenDiffers (Engine.controlDifference change.After engine.Machine)
-        state <- change.After
 
     try
-        let ending, bundles = Process.watch retired setting.Limit running
+        let ending, bundles, state = Process.follow retired setting.Limit running
 
         let found =
             match ending, ended with
@@ -136,8 +143,7 @@ let private both
                 )
 
         whenDiffers (Engine.endingDifference ending found)
-        whenDiffers (Engine.controlDifference state engine.Machine)
-        finish setting running state engine
+        finish setting running state ending engine
 
         if (fst outputs).ToArray() <> (snd outputs).ToArray() then
             raise (Differs "writes other output")
@@ -195,7 +201,6 @@ let runFree (setting: Setting) (file: byte[]) : Verdict =
     | Error verdict -> verdict
     | Ok(running, engine, (wanted, found)) ->
         use engine = engine
-        let mutable state = running.State
         let ended = engine.Run setting.Limit
         // A trap comes after the wide instructions that were carried out.
         let limit =
@@ -205,16 +210,14 @@ let runFree (setting: Setting) (file: byte[]) : Verdict =
                 engine.Retired
 
         try
-            let ending, bundles =
-                Process.watch (fun change -> state <- change.After) (max 1L limit) running
+            let ending, bundles, state = Process.follow ignore (max 1L limit) running
 
             whenDiffers (Engine.endingDifference ending ended)
 
             if bundles <> engine.Retired then
                 raise (Differs $"{engine.Retired} wide instructions, not {bundles}")
 
-            whenDiffers (Engine.controlDifference state engine.Machine)
-            finish setting running state engine
+            finish setting running state ending engine
 
             if wanted.ToArray() <> found.ToArray() then
                 raise (Differs "writes other output")

@@ -53,6 +53,7 @@ let endOf (ending: Ending) : string =
     match ending with
     | Exited code -> string code
     | Killed(signal, _) -> signal
+    | Signalled signal -> Linux.nameOf signal
     | Stopped -> "not ended"
 
 /// A program's standard output and how it ended, with bundles counted.

@@ -384,6 +384,7 @@ let private programTests = [
                 Break = 0UL
                 NextMapping = 0UL
                 MappingsEnd = 0x3fe00000000UL
+                Signals = Signals.none
             }
         }
 
@@ -398,11 +399,12 @@ let private programTests = [
             Break = 0UL
             NextMapping = 0UL
             MappingsEnd = 0x3fe00000000UL
+            Signals = Signals.none
         }
 
-        match Linux.call nobody (Memory 1) kernel 9999UL (Array.zeroCreate 6) with
+        match Linux.call nobody (Memory 1) (fresh ()).State kernel 9999UL (Array.zeroCreate 6) with
         | Linux.Returns(value, _) -> Expect.equal value -38L "E2K-SYS-001"
-        | Linux.Exits _ -> failtest "it ended"
+        | other -> failtest $"{other}"
     }
 
     test "E2K-ELF-005: argc is where the stack's top points" {

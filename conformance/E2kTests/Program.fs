@@ -17,6 +17,7 @@ let clean = [
     EngineProgramTests.tests
     Engine.SystemCallTests.tests
     Engine.SystemFactTests.tests
+    Engine.SignalTests.tests
     Engine.LockstepTests.tests
     Engine.StreamTests.tests
     Engine.PlantedTests.tests

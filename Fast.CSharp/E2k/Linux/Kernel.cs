@@ -7,6 +7,7 @@ namespace Ashlar.E2k;
 /// <summary>The system's side of a program: its break, its mappings, its calls.</summary>
 internal sealed partial class Kernel(
     Machine machine,
+    Signals signals,
     Outside outside,
     Image image,
     Action<string>? told
@@ -47,6 +48,7 @@ internal sealed partial class Kernel(
             (FastEntry, 0) => Call((ulong)CallNumber.TimeOfDay, arguments),
             (FastEntry, 1) => Call((ulong)CallNumber.ClockTime, arguments),
             (FastEntry, 2) => Call((ulong)CallNumber.Processor, arguments),
+            (FastEntry, 3) => signals.TellMask(arguments[0], arguments[1]),
             _ => Refuse(entry),
         };
 
@@ -79,7 +81,8 @@ internal sealed partial class Kernel(
             case CallNumber.Remap:
                 return Remap(arguments[0], arguments[1], arguments[2], arguments[3]);
             default:
-                return outside.Call(_memory, number, arguments);
+                return signals.Call((CallNumber)number, arguments)
+                    ?? outside.Call(_memory, number, arguments);
         }
     }
 

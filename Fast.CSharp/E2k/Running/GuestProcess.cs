@@ -11,14 +11,16 @@ public enum EndingKind : byte
     /// <summary>The program has ended itself.</summary>
     Exited,
 
-    /// <summary>A trap became a signal that killed it.</summary>
+    /// <summary>A signal killed it.</summary>
     Killed,
 
     /// <summary>The limit of bundles was reached.</summary>
     Stopped,
 }
 
-/// <summary>The end of a run: the exit status, or the trap.</summary>
+/// <summary>
+/// The end of a run: the exit status or the signal's number, and the trap where one was the reason.
+/// </summary>
 public readonly record struct Ending(EndingKind Kind, int Status, Trap Trap);
 
 /// <summary>What a run is given besides the program.</summary>
@@ -63,6 +65,7 @@ public sealed class GuestProcess : IDisposable
     private readonly Dictionary<ulong, Bundle> _bundles = [];
     private readonly BundleDecoder _decoder;
     private readonly Kernel _kernel;
+    private readonly Signals _signals;
     private readonly Outside _outside;
     private readonly Translator? _translator;
     private int _codeChanges;
@@ -74,7 +77,8 @@ public sealed class GuestProcess : IDisposable
         Interpreter = new(machine);
         _decoder = new(machine.Version);
         _outside = new(host, options.Files, options.PagesMax);
-        _kernel = new(machine, _outside, image, options.SystemCalls);
+        _signals = new(machine);
+        _kernel = new(machine, _signals, _outside, image, options.SystemCalls);
         _translator = options.Translates ? new(machine) : null;
         _codeChanges = machine.Memory.CodeChanges;
     }
@@ -117,11 +121,30 @@ public sealed class GuestProcess : IDisposable
         return new(machine, host, image, options);
     }
 
-    /// <summary>Carries out one bundle; null while the program goes on.</summary>
+    /// <summary>
+    /// Carries out one bundle, entering and leaving handlers of signals on the way; null while the
+    /// program goes on.
+    /// </summary>
     public Ending? Step()
     {
+        long retired = Retired;
+        Ending? ending = null;
+        while (ending is null && Retired == retired)
+        {
+            ending = StepOnce();
+        }
+        return ending;
+    }
+
+    /// <summary>One bundle, or one handler that is entered or left in its place.</summary>
+    private Ending? StepOnce()
+    {
+        if (_signals.IsUnsettled)
+        {
+            return Settle();
+        }
         Trap trap = TryBundleAt(Machine.Now.Ip, out Bundle? bundle);
-        return trap.Kind == TrapKind.None ? Step(bundle!) : new(EndingKind.Killed, 0, trap);
+        return trap.Kind == TrapKind.None ? Step(bundle!) : Trapped(trap);
     }
 
     /// <summary>
@@ -134,6 +157,10 @@ public sealed class GuestProcess : IDisposable
         bool mayBegin = _translator is not null;
         while (Retired < last)
         {
+            if (_signals.IsUnsettled && Settle() is { } killed)
+            {
+                return killed;
+            }
             Refresh();
             if (mayBegin && !_translator!.IsRecording)
             {
@@ -151,7 +178,7 @@ public sealed class GuestProcess : IDisposable
             }
             mayBegin = _translator is not null && Interpreter.IsTaken;
         }
-        return new(EndingKind.Stopped, 0, default);
+        return Last();
     }
 
     /// <summary>
@@ -161,13 +188,14 @@ public sealed class GuestProcess : IDisposable
     public Ending Trace(long bundlesMax, Action<string> told)
     {
         ArgumentNullException.ThrowIfNull(told);
-        for (long left = bundlesMax; left > 0; left--)
+        for (long left = bundlesMax; left > 0; )
         {
             Control before = Machine.Now;
             long retired = Retired;
-            Ending? ending = Step();
+            Ending? ending = StepOnce();
             if (Retired > retired)
             {
+                left--;
                 told(RetireText.Line(before, Machine, Interpreter));
             }
             if (ending is { } end)
@@ -175,8 +203,14 @@ public sealed class GuestProcess : IDisposable
                 return end;
             }
         }
-        return new(EndingKind.Stopped, 0, default);
+        return Last();
     }
+
+    /// <summary>At the limit a signal of the last call still counts.</summary>
+    private Ending Last() =>
+        _signals.IsUnsettled && Settle() is { } killed
+            ? killed
+            : new(EndingKind.Stopped, 0, default);
 
     public void Dispose()
     {
@@ -220,7 +254,7 @@ public sealed class GuestProcess : IDisposable
         Trap trap = TryBundleAt(Machine.Now.Ip, out Bundle? bundle);
         if (trap.Kind != TrapKind.None)
         {
-            return new(EndingKind.Killed, 0, trap);
+            return Trapped(trap);
         }
         translator.Before(bundle!);
         Ending? ending = Step(bundle!);
@@ -236,7 +270,7 @@ public sealed class GuestProcess : IDisposable
         Trap trap = Interpreter.Step(bundle);
         if (trap.Kind != TrapKind.None)
         {
-            return new(EndingKind.Killed, 0, trap);
+            return Trapped(trap);
         }
         Retired++;
         if (Interpreter.SystemCall is { } call)
@@ -248,6 +282,27 @@ public sealed class GuestProcess : IDisposable
             }
         }
         return null;
+    }
+
+    /// <summary>What the last call has made of signals: handlers, or the end.</summary>
+    private Ending? Settle()
+    {
+        int signal = _signals.Settle();
+        return signal == 0 ? null : new(EndingKind.Killed, signal, default);
+    }
+
+    /// <summary>A handler that is entered or left, or the end (E2K-TRAP-003).</summary>
+    private Ending? Trapped(Trap trap)
+    {
+        // A path goes on from one bundle to the next.
+        if (_translator is { IsRecording: true })
+        {
+            _translator.Clear();
+        }
+        // Where a handler ended, a signal that waited is the reason, not the trap.
+        bool isLeft = _signals.IsLeft(trap);
+        int signal = _signals.Trapped(trap);
+        return signal == 0 ? null : new(EndingKind.Killed, signal, isLeft ? default : trap);
     }
 
     /// <summary>What was made of code holds until code is written (E2K-MEM-004).</summary>
@@ -281,7 +336,7 @@ public sealed class GuestProcess : IDisposable
             registers.TagOf(first) == 0
                 ? _kernel.CallBy(entry, registers.Read(first).Low, arguments)
                 : _kernel.Refuse(entry);
-        if (_kernel.ExitStatus is not null)
+        if (_kernel.ExitStatus is not null || _signals.IsReturning)
         {
             return;
         }

@@ -16,18 +16,22 @@ type Kernel = {
     NextMapping: uint64
     /// Where mappings end: below the stack.
     MappingsEnd: uint64
+    Signals: Signals.Table
 }
 
 /// What a call came to.
 type Answer =
     | Returns of int64 * Kernel
     | Exits of int
+    /// A handler asks to be left.
+    | Leaves
 
 /// E2K-SYS-003: error numbers, negative in the result.
 let private badDescriptor = -9L
 let private noMemory = -12L
 let private badAddress = -14L
 let private badArgument = -22L
+let private noSuchCall = -38L
 
 let private pageBytes = uint64 Memory.PageBytes
 let private mappingsStart = 0x10000000000UL
@@ -41,6 +45,7 @@ let start (image: Load.Image) : Kernel =
         Break = first
         NextMapping = mappingsStart
         MappingsEnd = image.StackLimit
+        Signals = Signals.none
     }
 
 let private protectionOf (bits: uint64) : Protection = {
@@ -212,16 +217,8 @@ let private remap (memory: Memory) (kernel: Kernel) (arguments: uint64[]) =
 
             int64 address, kernel
 
-/// E2K-SYS-002: the numbers of the fast entry, of which a few are calls.
-let fastNumber (number: uint64) : uint64 option =
-    match number with
-    | 0UL -> Some 78UL
-    | 1UL -> Some 267UL
-    | 2UL -> Some 327UL
-    | _ -> None
-
 /// E2K-SYS-001: one call by its number and six arguments.
-let call (host: Host) (memory: Memory) (kernel: Kernel) number (arguments: uint64[]) : Answer =
+let call (host: Host) (memory: Memory) state (kernel: Kernel) number (arguments: uint64[]) =
     let result value = Returns(value, kernel)
 
     match number with
@@ -239,7 +236,23 @@ let call (host: Host) (memory: Memory) (kernel: Kernel) number (arguments: uint6
         Returns(address, kernel)
     | 219UL -> result (advise memory arguments[0] arguments[1] arguments[2])
     | 125UL -> result (protect memory arguments[0] arguments[1] arguments[2])
-    | _ -> result (host.Call memory number arguments)
+    | 173UL -> Leaves
+    | _ ->
+        match SignalCalls.call memory state kernel.Signals number arguments with
+        | Some(value, signals) -> Returns(value, { kernel with Signals = signals })
+        | None -> result (host.Call memory number arguments)
+
+/// E2K-SYS-002: one call by an entry of the system; the fast one has a few under other numbers.
+let callBy host memory state (kernel: Kernel) entry (number: uint64) arguments : Answer =
+    let ordinary number = call host memory state kernel number arguments
+
+    match entry, number with
+    | 3, _ -> ordinary number
+    | 6, 0UL -> ordinary 78UL
+    | 6, 1UL -> ordinary 267UL
+    | 6, 2UL -> ordinary 327UL
+    | 6, 3UL -> Returns(SignalCalls.tellMask memory kernel.Signals arguments, kernel)
+    | _ -> Returns(noSuchCall, kernel)
 
 /// E2K-TRAP-003: the signal that a trap becomes.
 let signalOf (trap: Trap) : string =
@@ -250,3 +263,19 @@ let signalOf (trap: Trap) : string =
     | StackBounds
     | PageFault _ -> "SIGSEGV"
     | DivisionByZero -> "SIGFPE"
+
+/// E2K-SIG-003: the name of a signal by its number.
+let nameOf (signal: int) : string =
+    match signal with
+    | 1 -> "SIGHUP"
+    | 2 -> "SIGINT"
+    | 3 -> "SIGQUIT"
+    | 4 -> "SIGILL"
+    | 6 -> "SIGABRT"
+    | 8 -> "SIGFPE"
+    | 9 -> "SIGKILL"
+    | 10 -> "SIGUSR1"
+    | 11 -> "SIGSEGV"
+    | 12 -> "SIGUSR2"
+    | 15 -> "SIGTERM"
+    | _ -> $"signal {signal}"

@@ -9,6 +9,8 @@ open System.Collections.Generic
 type Ending =
     | Exited of int
     | Killed of signal: string * Trap
+    /// By a signal that the program sent itself.
+    | Signalled of number: int
     /// The limit of bundles was reached.
     | Stopped
 
@@ -90,31 +92,45 @@ module Process =
 
         let arguments = Array.init 6 (fun index -> argument (index + 1))
 
-        let asked =
-            match entry with
-            // No number that can be read is no call there is.
-            | _ when number.Tag <> 0 -> None
-            | 3 -> Some number.Bits.Low
-            | 6 -> Linux.fastNumber number.Bits.Low
-            | _ -> None
+        let leave (kernel: Linux.Kernel) (outcome: Result<State * Signals.Table, int>) =
+            outcome
+            |> Result.map (fun (state, signals) -> state, { kernel with Signals = signals })
+            |> Result.mapError Signalled
 
         let answer =
-            match asked with
-            | None -> Linux.Returns(-38L, running.Kernel)
-            | Some number -> Linux.call running.Host running.Memory running.Kernel number arguments
+            // No number that can be read is no call there is.
+            let entry = if number.Tag <> 0 then -1 else entry
+            let host, memory = running.Host, running.Memory
+            Linux.callBy host memory state running.Kernel entry number.Bits.Low arguments
 
         match answer with
         | Linux.Exits code -> Error(Exited code)
+        | Linux.Leaves ->
+            Signals.back running.Memory registers state running.Kernel.Signals
+            |> leave running.Kernel
         | Linux.Returns(value, kernel) ->
             for index in place + 1 .. last do
                 registers.Write index (if state.Tags then State.nothing else State.valid Bits.zero)
 
             registers.Write place (State.valid (Bits.low (uint64 value)))
-            Ok kernel
+            Signals.deliver running.Memory registers state kernel.Signals |> leave kernel
+
+    /// E2K-SIG-001: a handler that is entered or left, or the end.
+    let private trapped (running: Process) (state: State) (trap: Trap) =
+        let kernel = running.Kernel
+
+        match Signals.trapped running.Memory running.Registers state kernel.Signals trap with
+        | Ok(next, signals) -> Ok(next, { kernel with Signals = signals })
+        | Error signal when
+            state.Ip = Signals.returnAddress && not kernel.Signals.Interrupted.IsEmpty
+            ->
+            Error(Signalled signal)
+        | Error signal -> Error(Killed(Linux.nameOf signal, trap))
 
     /// E2K-RUN-003: bundles one after the other until an end, at most so many; how it ended, and
-    /// how many there were. Each that was carried out is shown with the state before it.
-    let watch (retired: Change -> unit) (bundlesMax: int64) (running: Process) : Ending * int64 =
+    /// how many there were, and the last state. Each that was carried out is shown with the state
+    /// before it.
+    let follow (retired: Change -> unit) (bundlesMax: int64) (running: Process) =
         let plans = Dictionary<uint64, Plan>()
         let mutable state = running.State
         let mutable running = running
@@ -143,7 +159,12 @@ module Process =
             let outcome = plan |> Result.bind (Step.step running.Registers running.Memory state)
 
             match outcome with
-            | Error trap -> ending <- ValueSome(Killed(Linux.signalOf trap, trap))
+            | Error trap ->
+                match trapped running state trap with
+                | Ok(next, kernel) ->
+                    state <- next
+                    running <- { running with Kernel = kernel }
+                | Error ended -> ending <- ValueSome ended
             | Ok change ->
                 retired change
                 state <- change.Commit()
@@ -152,14 +173,21 @@ module Process =
                 match change.SystemCall with
                 | Some(entry, place) ->
                     match system running state entry place with
-                    | Ok kernel -> running <- { running with Kernel = kernel }
+                    | Ok(next, kernel) ->
+                        state <- next
+                        running <- { running with Kernel = kernel }
                     | Error ended -> ending <- ValueSome ended
                 | None -> ()
 
                 if ending.IsNone && bundles >= bundlesMax then
                     ending <- ValueSome Stopped
 
-        ending.Value, bundles
+        ending.Value, bundles, state
+
+    /// As `follow`, without the last state.
+    let watch retired bundlesMax running : Ending * int64 =
+        let ending, bundles, _ = follow retired bundlesMax running
+        ending, bundles
 
     /// As `watch`, with nobody watching.
     let run (bundlesMax: int64) (running: Process) : Ending * int64 =

@@ -222,6 +222,9 @@ module State =
         Right = []
     }
 
+    /// E2K-ST-005: calls that may be open at once; more is a stack overflow.
+    let depthMax = 1 <<< 18
+
     /// E2K-ST-001: registers that a program finds in its window, all 0.
     let firstWindow = 32
 

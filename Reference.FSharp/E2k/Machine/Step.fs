@@ -2,9 +2,6 @@
 /// trap and nothing. Requirements: spec/e2k/step.md, E2K-STEP, E2K-BR.
 module Ashlar.Reference.E2k.Step
 
-/// Calls that may be open at once; more is a stack overflow (E2K-ST-005).
-let private depthMax = 1 <<< 18
-
 let private illegal rule reason = IllegalOperation { Rule = rule; Reason = reason }
 
 /// E2K-ST-004: the window as setwd leaves it; registers that come into sight are invalid.
@@ -84,7 +81,7 @@ let private enter (change: Change) (window: WindowPart) (shift: int) (address: u
 
     if shift > window.Size then
         change.Fail WindowBounds
-    elif after.Depth >= depthMax then
+    elif after.Depth >= State.depthMax then
         change.Fail StackBounds
     else
         let handed = window.Size - shift

@@ -40,8 +40,8 @@ _start:
 area: .space 64
 """
 
-let private ends (name: string) (text: string) (status: int) =
-    test name { Expect.equal (lockstep Hosts.sandbox [||] text) status name }
+let private ends (name: string) (text: string) (status: string) =
+    test name { Expect.equal (ending Hosts.sandbox [||] text) status name }
 
 let private timeTests = [
     test "E2K-SYS-020: clocks go on, by seconds and parts" {
@@ -81,8 +81,8 @@ let private timeTests = [
         call 385 [ "8"; "16"; "0" ]
         call 385 [ "buffer"; "0x7fffffffffffffff"; "0" ]
     ] [ 16L; -22L; -14L; -14L ]
-    ends "E2K-SYS-002: the fast entry has clock_gettime as 1" (fast 1) 0
-    ends "E2K-SYS-002: the fast entry has no number 9" (fast 9) (-38 &&& 255)
+    ends "E2K-SYS-002: the fast entry has clock_gettime as 1" (fast 1) "0"
+    ends "E2K-SYS-002: the fast entry has no number 9" (fast 9) "218"
 ]
 
 let private factTests = [
