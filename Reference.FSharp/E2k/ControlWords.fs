@@ -18,12 +18,14 @@ let internal firstNumber (operation: Operation) =
     | _ -> None
 
 let private ctprOf (operation: Operation) =
+    let wanted = illegal "E2K-CS-001" $"{operation.Name} wants %%ctpr1, %%ctpr2 or %%ctpr3 first"
+
     match operation.Arguments with
     | Named(false, name) :: _ ->
         match numberOf "ctpr" name with
         | Some number when number >= 1 && number <= 3 -> Ok(uint32 number)
-        | _ -> illegal "E2K-CS-001" $"%%{name} is no transfer register"
-    | _ -> illegal "E2K-CS-001" $"{operation.Name} needs a transfer register"
+        | _ -> wanted
+    | _ -> wanted
 
 /// E2K-CS-002: a number is the field itself, a label is counted in double words from here.
 let private displacement (setting: Setting) (argument: Argument) =
@@ -33,10 +35,10 @@ let private displacement (setting: Setting) (argument: Argument) =
         let distance = setting.Resolve value - setting.Here
 
         if distance % 8L <> 0L || abs distance >= (1L <<< 30) then
-            illegal "E2K-CS-002" $"the distance {distance} is no multiple of 8 below 2^30"
+            illegal "E2K-CS-002" $"{distance} bytes from here is no multiple of 8 below 2^30"
         else
             Ok(uint32 (distance / 8L) &&& 0x0fffffffu)
-    | _ -> illegal "E2K-CS-002" "a label is wanted"
+    | _ -> illegal "E2K-CS-002" "a label or a number is wanted"
 
 let internal isControl0 name =
     List.contains name [
@@ -64,7 +66,7 @@ let internal control0 setting (operation: Operation) : Result<uint32, Illegal> =
     let second () =
         match operation.Arguments with
         | [ _; target ] -> displacement setting target
-        | _ -> illegal "E2K-CS-001" $"{operation.Name} needs a target"
+        | _ -> illegal "E2K-CS-001" $"{operation.Name} wants a target"
 
     match operation.Name with
     | "disp" -> prepared 0u (second ())
@@ -89,11 +91,11 @@ let internal control0 setting (operation: Operation) : Result<uint32, Illegal> =
                 ||| ((uint32 (valueOf "ipd" operation) &&& 1u) <<< 3)
                 ||| (uint32 (numberOf "ipr" name).Value &&& 7u)
             )
-        | _ -> illegal "E2K-CS-001" "pref needs a register %ipr0 to %ipr7"
+        | _ -> illegal "E2K-CS-001" "pref wants %ipr0 to %ipr7"
     | _ ->
         match operation.Arguments with
         | [ target ] -> displacement setting target
-        | _ -> illegal "E2K-CS-001" $"{operation.Name} needs a target"
+        | _ -> illegal "E2K-CS-001" $"{operation.Name} wants a target"
 
 let internal isWindow name = List.contains name [ "setwd"; "setbn"; "setbp"; "settr"; "vfrpsz" ]
 

@@ -200,6 +200,7 @@ let syllablesOf (setting: Setting) (operations: Operation list) : Result<Syllabl
         | [], None -> Ok None
         | [], Some word -> word |> Result.map Some
         | [ one ], None -> control0 setting one |> Result.map Some
+        | _, Some(Error wrong) -> Error wrong
         | _ -> illegal "E2K-CS-001" "two operations want CS0"
 
     let specifiers (drafts: Draft list) =
@@ -327,6 +328,8 @@ let private labelled (operation: Operation) : Illegal option =
 /// The words of a bundle of operations as written.
 let encode (setting: Setting) (operations: Operation list) : Result<uint32[], Illegal> =
     match stranger operations, List.tryPick labelled operations with
+    | Some operation, _ when setting.Table.ByName.ContainsKey operation.Name ->
+        illegal "E2K-OPS-001" $"{operation.Name} needs a channel"
     | Some operation, _ -> illegal "E2K-OPS-001" $"there is no operation {operation.Name}"
     | None, Some wrong -> Error wrong
     | None, None -> syllablesOf setting operations |> Result.bind Syllables.pack

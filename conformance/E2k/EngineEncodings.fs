@@ -9,10 +9,18 @@ open Ashlar.Reference.E2k
 type private Fast = Ashlar.E2k.Symbolic.Operation
 type private FastPrinter = Ashlar.E2k.Symbolic.Printer
 
-/// Why there are no words or no text: the requirement, and of a text that is not read the column.
-type Refusal = { Rule: string; Column: int option }
+/// Why there are no words or no text: the requirement, what is wrong, and of a text that cannot be
+/// read the column.
+type Refusal = { Rule: string; Reason: string; Column: int option }
 
-let private refused (rule: string) : Result<'a, Refusal> = Error { Rule = rule; Column = None }
+let private refused (wrong: Ashlar.E2k.Illegal) : Result<'a, Refusal> =
+    Error { Rule = wrong.Rule; Reason = wrong.Reason; Column = None }
+
+let private refusal (wrong: Illegal) : Refusal = {
+    Rule = wrong.Rule
+    Reason = wrong.Reason
+    Column = None
+}
 
 /// Names are labels, and there is only the bundle's own address, which is 0.
 let private noNames = Ashlar.E2k.Symbolic.Known(fun _ -> Nullable())
@@ -36,8 +44,13 @@ let assemble (version: int) (isFetch: bool) (text: string) : Result<uint32[], Re
 
         match wrong with
         | null -> Ok words
-        | wrong -> refused wrong.Rule
-    | fault -> Error { Rule = fault.Wrong.Rule; Column = Some fault.Column }
+        | wrong -> refused wrong
+    | fault ->
+        Error {
+            Rule = fault.Wrong.Rule
+            Reason = fault.Wrong.Reason
+            Column = Some fault.Column
+        }
 
 /// The engine's text of words.
 let disassemble (version: int) (isFetch: bool) (words: uint32[]) : Result<string, Refusal> =
@@ -58,7 +71,7 @@ let disassemble (version: int) (isFetch: bool) (words: uint32[]) : Result<string
             Ashlar.E2k.Symbolic.SymbolicDecoder(version).TryDecode(ReadOnlySpan words, &operations)
         with
         | null -> text operations
-        | wrong -> refused wrong.Rule
+        | wrong -> refused wrong
 
 /// The reference's words of a text.
 let wantedWords (version: int) (text: string) : Result<uint32[], Refusal> =
@@ -70,10 +83,13 @@ let wantedWords (version: int) (text: string) : Result<uint32[], Refusal> =
     }
 
     match Parser.bundle (fun _ -> None) text with
-    | Error fault -> Error { Rule = fault.Wrong.Rule; Column = Some fault.Column }
-    | Ok operations ->
-        Encoder.encode setting operations
-        |> Result.mapError (fun wrong -> { Rule = wrong.Rule; Column = None })
+    | Error fault ->
+        Error {
+            Rule = fault.Wrong.Rule
+            Reason = fault.Wrong.Reason
+            Column = Some fault.Column
+        }
+    | Ok operations -> Encoder.encode setting operations |> Result.mapError refusal
 
 /// The reference's text of words.
 let wantedText (version: int) (words: uint32[]) : Result<string, Refusal> =
@@ -83,13 +99,14 @@ let wantedText (version: int) (words: uint32[]) : Result<string, Refusal> =
             "(empty)"
         else
             Printer.bundle operations)
-    |> Result.mapError (fun wrong -> { Rule = wrong.Rule; Column = None })
+    |> Result.mapError refusal
 
 let private show (found: Result<'a, Refusal>) (say: 'a -> string) =
     match found with
     | Ok one -> say one
-    | Error { Rule = rule; Column = None } -> $"refused by {rule}"
-    | Error { Rule = rule; Column = Some column } -> $"refused by {rule} at column {column}"
+    | Error { Rule = rule; Reason = reason; Column = None } -> $"refused by {rule}: {reason}"
+    | Error { Rule = rule; Reason = reason; Column = Some column } ->
+        $"refused by {rule} at column {column}: {reason}"
 
 let private hex (words: uint32[]) =
     words |> Array.map (fun word -> $"{word:x8}") |> String.concat " "

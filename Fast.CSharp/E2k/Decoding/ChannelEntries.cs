@@ -42,7 +42,7 @@ internal sealed class ChannelEntries
         _entries[channel]
         ?? throw new IllegalBundleException(
             "E2K-OPS-002",
-            $"in version {_version} no operation of channel {channel} is"
+            $"no operation of channel {channel} in version {_version} is"
                 + $" {_syllables.Als[channel]:x8}"
         );
 

@@ -73,9 +73,16 @@ public sealed class Syllables
     /// <summary>The syllables of the bundle that begins with these words.</summary>
     internal static Syllables Unpack(ReadOnlySpan<uint> words)
     {
-        if (words.IsEmpty || LengthOf(words[0]) > words.Length)
+        if (words.IsEmpty)
         {
-            throw new IllegalBundleException("E2K-ENC-002", "the bundle is cut off");
+            throw new IllegalBundleException("E2K-ENC-002", "no header");
+        }
+        if (LengthOf(words[0]) > words.Length)
+        {
+            throw new IllegalBundleException(
+                "E2K-ENC-002",
+                $"{words.Length} words of {LengthOf(words[0])}"
+            );
         }
         uint header = words[0];
         if (Bit(header, 11))
@@ -94,11 +101,12 @@ public sealed class Syllables
         int middle = Field(header, 0, 4) + 1;
         int beforeWide = 1 + stubs + BitOperations.PopCount((uint)present) + control0;
         bool isWide = (extended & 0b100100) != 0 && middle - beforeWide - control1 == 1;
-        if (beforeWide + (isWide ? 1 : 0) + control1 != middle)
+        int taken = beforeWide + (isWide ? 1 : 0) + control1;
+        if (taken != middle)
         {
             throw new IllegalBundleException(
                 "E2K-ENC-005",
-                $"the header says {middle} words to the middle, which is not what there is"
+                $"the header says {middle} words to the middle, there are {taken}"
             );
         }
 
@@ -111,7 +119,10 @@ public sealed class Syllables
         int freeEnd = words.Length - conditions - predicates;
         if (afterHalves > freeEnd)
         {
-            throw new IllegalBundleException("E2K-ENC-006", "the syllables do not fit");
+            throw new IllegalBundleException(
+                "E2K-ENC-006",
+                "the syllables do not fit in the bundle's length"
+            );
         }
 
         Syllables syllables = new()

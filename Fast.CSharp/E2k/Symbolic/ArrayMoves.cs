@@ -71,7 +71,7 @@ internal static class ArrayMoves
             {
                 throw new IllegalBundleException(
                     "E2K-AAS-001",
-                    $"{one.Name} takes an array channel, 0 to 3, and a destination"
+                    $"{one.Name} takes an array channel from 0 to 3 and a destination"
                 );
             }
             long index = one.Setting("ind")?.Offset ?? 0;

@@ -62,7 +62,7 @@ internal sealed class BundleWriter
         {
             throw new IllegalBundleException(
                 "E2K-ENC-002",
-                $"the bundle takes {used} words; {Syllables.WordsMax} are the most"
+                $"a bundle of {used} words; there are at most {Syllables.WordsMax}"
             );
         }
 

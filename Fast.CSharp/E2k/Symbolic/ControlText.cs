@@ -24,7 +24,7 @@ internal sealed class ControlText(int version, Syllables syllables, Guards guard
     {
         int code = syllables.Stub is { } stub ? Syllables.Field(stub, 0, 9) : 1 << 5;
         return TransferConditions.Read(code)
-            ?? throw new IllegalBundleException("E2K-SS-004", $"there is no condition {code:x3}");
+            ?? throw new IllegalBundleException("E2K-SS-004", $"condition {code:x3} is none");
     }
 
     /// <summary>What stands before the operations of the channels.</summary>
@@ -53,7 +53,7 @@ internal sealed class ControlText(int version, Syllables syllables, Guards guard
         {
             throw new IllegalBundleException(
                 "E2K-SS-003",
-                $"the stub {stub:x8} is of the other format and no known operation"
+                $"the stub {stub:x8} of the second format is no known operation"
             );
         }
         int target = Syllables.Field(stub, 10, 2);
@@ -304,6 +304,6 @@ internal sealed class ControlText(int version, Syllables syllables, Guards guard
         syllables.Literal(0)
         ?? throw new IllegalBundleException(
             "E2K-CS-004",
-            "a window is set, but the literal syllable with its size is not there"
+            "a window is set without the literal syllable that holds its size"
         );
 }

@@ -154,7 +154,7 @@ internal sealed class ControlWriter(
             ? (uint)(distance / Unit) & Low
             : throw new IllegalBundleException(
                 "E2K-CS-002",
-                $"{distance} bytes from here is no multiple of {Unit} below {TooFar}"
+                $"{distance} bytes from here is no multiple of {Unit} below 2^30"
             );
     }
 

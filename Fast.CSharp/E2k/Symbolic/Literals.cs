@@ -119,7 +119,7 @@ internal static class Literals
         ];
         return Place(taken, widened) is { } wide
             ? (widened, wide)
-            : throw new IllegalBundleException("E2K-LIT-004", "the literals have no room");
+            : throw new IllegalBundleException("E2K-LIT-004", "there is no room for the literals");
     }
 
     /// <summary>The literal syllables in order of memory, LTS0 last.</summary>

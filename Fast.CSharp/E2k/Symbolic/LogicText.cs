@@ -27,8 +27,8 @@ internal static class LogicText
     /// <summary>Bits that a mask of spred has.</summary>
     private const int MaskBits = 6;
 
-    /// <summary>Bits of a syllable, and which part of it they are as a mask.</summary>
-    private readonly record struct Piece(int Index, uint Bits, uint Mask);
+    /// <summary>Bits of a syllable, and what they make.</summary>
+    private readonly record struct Piece(int Index, uint Bits, string Made);
 
     private static readonly string?[] Names = ["andp", "landp", null, "movep"];
 
@@ -64,18 +64,17 @@ internal static class LogicText
     {
         uint[] words = new uint[SyllablesMax];
         int count = 0;
-        uint said = 0;
+        HashSet<string> said = [];
         foreach (Operation operation in operations)
         {
             Piece piece = PieceOf(operation);
-            if ((said & piece.Mask) != 0)
+            if (!said.Add(piece.Made))
             {
                 throw new IllegalBundleException(
                     "E2K-PLS-001",
-                    $"{operation.Name} makes what another operation makes"
+                    $"two operations make {piece.Made}"
                 );
             }
-            said |= piece.Mask;
             words[piece.Index] |= piece.Bits;
             count = Math.Max(count, piece.Index + 1);
         }
@@ -211,14 +210,20 @@ internal static class LogicText
         return mask;
     }
 
-    /// <summary>A local predicate as written, or what is wrong with it (E2K-PLS-001).</summary>
-    private static (int Index, bool IsNegated) LocalOf(Argument argument) =>
-        argument is Argument.Name { Text: ['@', 'p', >= '0' and < (char)('0' + Locals)] } name
-            ? (name.Text[2] - '0', name.IsNegated)
+    /// <summary>A local predicate as written (E2K-PLS-001).</summary>
+    private static (int Index, bool IsNegated) LocalOf(Argument argument)
+    {
+        if (argument is not Argument.Name { Text: ['@', 'p', var digit] } name)
+        {
+            throw new IllegalBundleException("E2K-PLS-001", "a local predicate is wanted");
+        }
+        return IsLocal(argument)
+            ? (digit - '0', name.IsNegated)
             : throw new IllegalBundleException(
                 "E2K-PLS-001",
-                $"a local predicate, @p0 to @p{Locals - 1}, is wanted"
+                $"{name.Text} is none of @p0 to @p{Locals - 1}"
             );
+    }
 
     private static bool IsLocal(Argument argument) =>
         argument is Argument.Name { Text: ['@', 'p', >= '0' and < (char)('0' + Locals)] };
@@ -245,7 +250,7 @@ internal static class LogicText
         uint code = (uint)SourceCode(from);
         (int local, bool isNegated) = LocalOf(to);
         return !isNegated && local < Sources
-            ? new(local / 2, code << ((local & 1) == 0 ? 24 : 16), 1u << local)
+            ? new(local / 2, code << ((local & 1) == 0 ? 24 : 16), $"@p{local}")
             : throw new IllegalBundleException("E2K-PLS-002", "only @p0 to @p3 take a predicate");
     }
 
@@ -255,7 +260,7 @@ internal static class LogicText
         (int local, bool isNegated) = LocalOf(from);
         return
             !isNegated && local >= Sources && NumberedName.NumberOf("pred", to, 32) is { } predicate
-            ? new(local - Sources, (uint)(Writes | predicate), 1u << (Locals + local))
+            ? new(local - Sources, (uint)(Writes | predicate), $"the predicate of @p{local}")
             : throw new IllegalBundleException(
                 "E2K-PLS-003",
                 "only @p4 to @p6 are written to a predicate"
@@ -268,11 +273,7 @@ internal static class LogicText
         (int second, bool isNotSecond) = LocalOf(right);
         (int local, bool isNegated) = LocalOf(target);
         int code = Array.IndexOf(Names, name);
-        if (code < 0)
-        {
-            throw Unsuited(name);
-        }
-        if (isNegated || local < Sources)
+        if (code < 0 || isNegated || local < Sources)
         {
             throw new IllegalBundleException("E2K-PLS-003", "only @p4 to @p6 are computed");
         }
@@ -282,6 +283,6 @@ internal static class LogicText
             | (first << 10)
             | (isNotSecond ? NegatesRight : 0)
             | (second << 6);
-        return new(local - Sources, (uint)half, 1u << local);
+        return new(local - Sources, (uint)half, $"@p{local}");
     }
 }

@@ -60,7 +60,7 @@ internal static class OperandBytes
             ? first + register.Index
             : throw new IllegalBundleException(
                 "E2K-REG-001",
-                $"there is no register {register.Index} here; there are {end - first}"
+                $"there is no register {register.Index} in this file"
             );
     }
 

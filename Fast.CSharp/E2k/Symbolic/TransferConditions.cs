@@ -78,10 +78,7 @@ internal static class TransferConditions
             _ => null,
         };
         return code
-            ?? throw new IllegalBundleException(
-                "E2K-SS-004",
-                "a transfer cannot have this condition"
-            );
+            ?? throw new IllegalBundleException("E2K-SS-004", "no transfer has this condition");
     }
 
     private static IEnumerable<Condition> Overtaken(int mask)
@@ -109,7 +106,7 @@ internal static class TransferConditions
         return (8 << 5) | mask;
     }
 
-    private static int? ComparedCode(Condition one)
+    private static int ComparedCode(Condition one)
     {
         int negation = one.IsNegated ? 1 : 0;
         if (Array.IndexOf(Comparisons, one.Name) is >= 0 and var index)
@@ -118,6 +115,9 @@ internal static class TransferConditions
         }
         return NumberedName.NumberOf("clp", one.Name, 3) is { } local
             ? (9 << 5) | 16 | (local << 1) | negation
-            : null;
+            : throw new IllegalBundleException(
+                "E2K-SS-004",
+                $"%{one.Name} cannot stand behind %MLOCK"
+            );
     }
 }
