@@ -18,6 +18,7 @@ let clean = [
     Engine.SystemCallTests.tests
     Engine.SystemFactTests.tests
     Engine.SignalTests.tests
+    Engine.HostileTests.tests
     Engine.LockstepTests.tests
     Engine.StreamTests.tests
     Engine.PlantedTests.tests

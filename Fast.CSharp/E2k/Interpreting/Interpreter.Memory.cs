@@ -63,7 +63,8 @@ public sealed partial class Interpreter
     }
 
     /// <summary>
-    /// A load that locks, and one that asks for its lock (E2K-DAM-001, E2K-DAM-003).
+    /// A load that locks, and one that asks for its lock (E2K-DAM-001, E2K-DAM-003,
+    /// E2K-MEM-006).
     /// </summary>
     private void Locks(Job job, ulong address)
     {

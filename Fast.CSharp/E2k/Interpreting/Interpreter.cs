@@ -99,6 +99,7 @@ public sealed partial class Interpreter(Machine machine)
         }
         if (bundle.StopsArrays)
         {
+            // Prefetch is over (E2K-ARR-005).
             _after.Left = null;
             _after.Right = null;
         }

@@ -75,6 +75,7 @@ internal enum CallNumber : ulong
     Thread = 244,
     ThreadKill = 246,
     Processors = 250,
+    HardwareStacks = 254,
     ThreadAddress = 259,
     ClockTime = 267,
     ClockResolution = 268,

@@ -89,6 +89,7 @@ internal static class CallText
         [CallNumber.Thread] = ("gettid", ""),
         [CallNumber.ThreadKill] = ("tkill", "nn"),
         [CallNumber.Processors] = ("sched_getaffinity", "nnx"),
+        [CallNumber.HardwareStacks] = ("access_hw_stacks", "nxxnx"),
         [CallNumber.ThreadAddress] = ("set_tid_address", "x"),
         [CallNumber.ClockTime] = ("clock_gettime", "nx"),
         [CallNumber.ClockResolution] = ("clock_getres", "nx"),

@@ -24,6 +24,7 @@ internal sealed partial class Kernel(
     private const ulong Anonymous = 0x30;
 
     private readonly GuestMemory _memory = machine.Memory;
+    private readonly HardwareStacks _stacks = new(machine);
     private readonly ulong _breakStart = PagesOf(image.End) * PageBytes;
     private ulong _break = PagesOf(image.End) * PageBytes;
     private ulong _nextMapping = MappingsStart;
@@ -32,22 +33,22 @@ internal sealed partial class Kernel(
     internal int? ExitStatus { get; private set; }
 
     /// <summary>One call by its number and arguments, with a line for who listens.</summary>
-    private long Call(ulong number, ReadOnlySpan<ulong> arguments)
+    private long Call(ulong number, ReadOnlySpan<ulong> arguments, int place)
     {
         string text = told is null ? "" : CallText.Of(_memory, number, arguments);
-        long result = CarryOut(number, arguments);
+        long result = CarryOut(number, arguments, place);
         told?.Invoke($"{text} = {(ExitStatus is null ? CallText.Result(result) : "?")}");
         return result;
     }
 
     /// <summary>One call by an entry of the system (E2K-SYS-002).</summary>
-    internal long CallBy(int entry, ulong number, ReadOnlySpan<ulong> arguments) =>
+    internal long CallBy(int entry, ulong number, ReadOnlySpan<ulong> arguments, int place) =>
         (entry, number) switch
         {
-            (Entry, _) => Call(number, arguments),
-            (FastEntry, 0) => Call((ulong)CallNumber.TimeOfDay, arguments),
-            (FastEntry, 1) => Call((ulong)CallNumber.ClockTime, arguments),
-            (FastEntry, 2) => Call((ulong)CallNumber.Processor, arguments),
+            (Entry, _) => Call(number, arguments, place),
+            (FastEntry, 0) => Call((ulong)CallNumber.TimeOfDay, arguments, place),
+            (FastEntry, 1) => Call((ulong)CallNumber.ClockTime, arguments, place),
+            (FastEntry, 2) => Call((ulong)CallNumber.Processor, arguments, place),
             (FastEntry, 3) => signals.TellMask(arguments[0], arguments[1]),
             _ => Refuse(entry),
         };
@@ -60,7 +61,7 @@ internal sealed partial class Kernel(
     }
 
     /// <summary>The program's own calls (E2K-SYS-001), or one from outside.</summary>
-    private long CarryOut(ulong number, ReadOnlySpan<ulong> arguments)
+    private long CarryOut(ulong number, ReadOnlySpan<ulong> arguments, int place)
     {
         switch ((CallNumber)number)
         {
@@ -76,6 +77,8 @@ internal sealed partial class Kernel(
                 return Unmap(arguments[0], arguments[1]);
             case CallNumber.Protect:
                 return Protect(arguments[0], arguments[1], ProtectionOf(arguments[2]));
+            case CallNumber.HardwareStacks:
+                return _stacks.Call(arguments, place);
             case CallNumber.Advise:
                 return Advise(arguments[0], arguments[1], arguments[2]);
             case CallNumber.Remap:
@@ -90,7 +93,9 @@ internal sealed partial class Kernel(
 
     private static Protection ProtectionOf(ulong bits) => (Protection)(bits & 7);
 
-    /// <summary>The break moves in whole pages; what cannot be met changes nothing.</summary>
+    /// <summary>
+    /// The break moves in whole pages; what cannot be met changes nothing (E2K-SYS-007).
+    /// </summary>
     private ulong MoveBreak(ulong wish)
     {
         if (wish < _breakStart || wish > MappingsStart)

@@ -77,7 +77,7 @@ internal static class SignalFrame
         registers[2] =
             ((ulong)(uint)(now.Window.Parameters / 2) << 26)
             | ((ulong)(uint)(now.Window.Size / 2) << 33);
-        registers[3] = Turned(now) | ((stackBytes >> 4) << 36);
+        registers[3] = Turned(now.Based, now.Turning) | ((stackBytes >> 4) << 36);
         registers[4] = StackEnd;
         registers[5] = now.StackTop;
         registers[6] = stackBytes << 32;
@@ -86,7 +86,7 @@ internal static class SignalFrame
     }
 
     /// <summary>Two bits for each predicate: its value, and whether it is invalid.</summary>
-    private static ulong Packed(PredicateFile predicates)
+    internal static ulong Packed(PredicateFile predicates)
     {
         ulong packed = 0;
         for (int number = 0; number < 32; number++)
@@ -99,16 +99,14 @@ internal static class SignalFrame
     }
 
     /// <summary>Areas that turn: of registers in pairs, and of predicates.</summary>
-    private static ulong Turned(in Control now)
+    internal static ulong Turned(Rotation based, Rotation turning)
     {
-        Rotation based = now.Based;
         ulong registers =
             based.Pairs == 0
                 ? 0
                 : (ulong)(uint)(based.First / 2)
                     | ((ulong)(uint)(based.Pairs - 1) << 6)
                     | ((ulong)(uint)based.Turn << 12);
-        Rotation turning = now.Turning;
         ulong predicates =
             turning.Pairs == 0
                 ? 0

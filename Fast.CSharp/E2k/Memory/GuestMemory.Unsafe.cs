@@ -279,7 +279,8 @@ public sealed unsafe partial class GuestMemory : IGuestBytes, IDisposable
     {
         if (address > AddressEnd || count > AddressEnd - address)
         {
-            return false;
+            // Of nothing nothing is asked.
+            return count == 0;
         }
         for (ulong at = address; at < address + count; at = (at | (PageBytes - 1)) + 1)
         {

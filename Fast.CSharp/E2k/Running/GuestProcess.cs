@@ -148,8 +148,8 @@ public sealed class GuestProcess : IDisposable
     }
 
     /// <summary>
-    /// Carries out bundles until an end, at most so many more; paths that are taken often are
-    /// translated unless that is switched off.
+    /// Carries out bundles until an end, at most so many more (E2K-RUN-003); paths that are taken
+    /// often are translated unless that is switched off.
     /// </summary>
     public Ending Run(long bundlesMax)
     {
@@ -218,7 +218,9 @@ public sealed class GuestProcess : IDisposable
         Machine.Dispose();
     }
 
-    /// <summary>The bundle at an address; what was decoded holds until code is written.</summary>
+    /// <summary>
+    /// The bundle at an address (E2K-RUN-002); what was decoded holds until code is written.
+    /// </summary>
     internal Trap TryBundleAt(ulong address, out Bundle? bundle)
     {
         Refresh();
@@ -334,7 +336,7 @@ public sealed class GuestProcess : IDisposable
         }
         long result =
             registers.TagOf(first) == 0
-                ? _kernel.CallBy(entry, registers.Read(first).Low, arguments)
+                ? _kernel.CallBy(entry, registers.Read(first).Low, arguments, place)
                 : _kernel.Refuse(entry);
         if (_kernel.ExitStatus is not null || _signals.IsReturning)
         {

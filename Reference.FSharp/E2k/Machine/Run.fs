@@ -101,7 +101,12 @@ module Process =
             // No number that can be read is no call there is.
             let entry = if number.Tag <> 0 then -1 else entry
             let host, memory = running.Host, running.Memory
-            Linux.callBy host memory state running.Kernel entry number.Bits.Low arguments
+
+            match entry, number.Bits.Low with
+            | 3, 254UL ->
+                let result = HardwareStacks.call memory registers state place arguments
+                Linux.Returns(result, running.Kernel)
+            | _, number -> Linux.callBy host memory state running.Kernel entry number arguments
 
         match answer with
         | Linux.Exits code -> Error(Exited code)

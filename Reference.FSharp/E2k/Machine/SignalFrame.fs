@@ -20,7 +20,7 @@ let maskAt = uint64 (8 * (context + 202))
 let private stackEnd = 0x3ff00000000UL
 
 /// Two bits for each predicate: its value, and whether it is invalid.
-let private packed (predicates: PredicateFile) : uint64 =
+let packed (predicates: PredicateFile) : uint64 =
     [ 0..31 ]
     |> List.sumBy (fun number ->
         let invalid = (predicates.Invalid >>> number) &&& 1u
@@ -28,9 +28,7 @@ let private packed (predicates: PredicateFile) : uint64 =
         uint64 (value ||| (invalid <<< 1)) <<< (2 * number))
 
 /// Areas that turn: of registers in pairs, and of predicates.
-let private turned (state: State) : uint64 =
-    let based, turning = state.Based, state.Turning
-
+let turned (based: Rotation) (turning: Rotation) : uint64 =
     let registers =
         if based.Pairs = 0 then
             0UL
@@ -73,7 +71,7 @@ let build (state: State) signal (code: int, value: uint64) (mask: uint64) stack 
         7
         ((uint64 (state.Window.Parameters / 2) <<< 26) ||| (uint64 (state.Window.Size / 2) <<< 33))
 
-    set 8 (turned state ||| ((stackBytes >>> 4) <<< 36))
+    set 8 (turned state.Based state.Turning ||| ((stackBytes >>> 4) <<< 36))
     set 9 stackEnd
     set 10 state.StackTop
     set 11 (stackBytes <<< 32)

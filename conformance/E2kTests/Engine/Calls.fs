@@ -111,30 +111,32 @@ let run (files: FilePolicy) (input: byte[]) (data: string) (calls: Call list) : 
         Ending = ending
     }
 
-/// A program on both, step by step and run freely: how it ended; it is an error where they differ.
+/// A program on both, step by step and run freely, with tags and without: how it ended with them;
+/// it is an error where the two differ.
 let ending (files: FilePolicy) (input: byte[]) (text: string) : string =
-    let setting: Lockstep.Setting = {
-        Version = None
-        Tags = true
-        Arguments = [ "calls" ]
-        Environment = []
-        Input = input
-        Limit = limit
-        Every = 512L
-        Ranges = []
-        Files = files
-    }
-
     let file = assembled text
 
-    let ended way =
+    let ended way tags =
+        let setting: Lockstep.Setting = {
+            Version = None
+            Tags = tags
+            Arguments = [ "calls" ]
+            Environment = []
+            Input = input
+            Limit = limit
+            Every = 512L
+            Ranges = []
+            Files = files
+        }
+
         match way setting file with
         | Lockstep.Agreed(_, ending) -> ProgramVectors.endOf ending
         | Lockstep.Differed difference -> failtest (Lockstep.say difference)
         | Lockstep.Refused reason -> failtest reason
 
-    let stepped = ended Lockstep.run
-    Expect.equal (ended Lockstep.runFree) stepped "run freely"
+    ended Lockstep.run false |> ignore
+    let stepped = ended Lockstep.run true
+    Expect.equal (ended Lockstep.runFree true) stepped "run freely"
     stepped
 
 /// A program of calls on both; it is an error where they differ or it does not come to its end.

@@ -300,6 +300,12 @@ text:   .asciz "written"
 let private addresses = [ "0"; "8"; "-1"; "0x3fffffffffff"; "0x7fffffffffffffff"; "buffer + 1020" ]
 
 let private hostileTests = [
+    gives "E2K-SYS-006: nothing can be moved to and from everywhere" [
+        call 4 [ "1"; "-1"; "0" ]
+        call 3 [ "0"; "-1"; "0" ]
+        call 146 [ "1"; "-1"; "0" ]
+        call 385 [ "-1"; "0"; "0" ]
+    ] [ 0L; 0L; 0L; 0L ]
     test "E2K-SYS-009: whatever is asked at bad addresses, the program goes on, the same on both" {
         // Exits, a return to nowhere, and what changes the mappings, the break and the streams.
         let others = [ 1; 6; 45; 63; 90; 91; 125; 173; 300; 358 ]
