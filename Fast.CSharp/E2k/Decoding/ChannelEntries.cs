@@ -46,7 +46,7 @@ internal sealed class ChannelEntries
                 + $" {_syllables.Als[channel]:x8}"
         );
 
-    /// <summary>The address specifier of a channel (E2K-OPS-010).</summary>
+    /// <summary>The address specifier of a channel (E2K-OPS-010, E2K-MEM-006).</summary>
     internal int SpecifierOf(int channel) =>
         _syllables.Control1 is { } word && word >> 28 == 6 && SpecifierShift(channel) is { } shift
             ? (int)(word >> shift) & 127

@@ -34,6 +34,7 @@ internal sealed class ControlDecoder(Syllables syllables)
 
     internal bool StartsArrays { get; private set; }
 
+    /// <summary>Whether the prefetch program is forgotten (E2K-ARR-005).</summary>
     internal bool StopsArrays { get; private set; }
 
     private bool IsCall => syllables.Control1 is { } word && word >> 28 == 5;
@@ -71,7 +72,7 @@ internal sealed class ControlDecoder(Syllables syllables)
 
         if (Bit(20))
         {
-            // The second format has one known operation, which does nothing here.
+            // The second format has one known operation, which does nothing (E2K-STEP-003).
             if ((stub & 0x3fff0000) != FlushTags)
             {
                 throw new IllegalBundleException(

@@ -18,6 +18,7 @@ public sealed class Machine : IDisposable
 
     internal const int Pfpfr = 0x84;
 
+    // Of floating point at the start (E2K-FP-040).
     private const uint PfpfrAtStart = 0x1f80;
     private const uint FpcrAtStart = 0x37f;
     private const int FramesAtStart = 64;

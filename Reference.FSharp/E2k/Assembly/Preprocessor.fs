@@ -59,9 +59,19 @@ let private replaced (defined: Map<string, string>) (line: Line) : Result<Line, 
     let text = StringBuilder()
     let columns = ResizeArray<int>()
     let isTooLong () = text.Length > Limits.lineLength
+    let mutable refusal = None
+    let mutable count = 0
+
+    let counted (hidden: Set<string>) =
+        count <- count + 1
+
+        if hidden.Count > Limits.definitionDepth then
+            refusal <- Some "names stand for one another too deeply"
+        elif count > Limits.replacements then
+            refusal <- Some $"more than {Limits.replacements} names"
 
     let rec write (hidden: Set<string>) (source: string) (columnAt: int -> int) index =
-        if index < source.Length && not (isTooLong ()) then
+        if index < source.Length && not (isTooLong ()) && refusal.IsNone then
             let one = source[index]
 
             let copy finish =
@@ -80,7 +90,9 @@ let private replaced (defined: Map<string, string>) (line: Line) : Result<Line, 
                 match Map.tryFind name defined with
                 | Some body when not (hidden.Contains name) ->
                     let column = columnAt index
-                    write (hidden.Add name) body (fun _ -> column) 0
+                    let hidden' = hidden.Add name
+                    counted hidden'
+                    write hidden' body (fun _ -> column) 0
                     write hidden source columnAt finish
                 | _ -> copy finish
             elif Char.IsAsciiDigit one then
@@ -97,10 +109,11 @@ let private replaced (defined: Map<string, string>) (line: Line) : Result<Line, 
 
     write Set.empty line.Text (fun index -> line.Columns[index]) 0
 
-    if isTooLong () then
+    match refusal with
+    | Some reason -> Error(problemIn line 0 "E2K-ASM-030" reason)
+    | None when isTooLong () ->
         Error(problemIn line 0 "E2K-ASM-030" $"a line of more than {Limits.lineLength}")
-    else
-        Ok { line with Text = text.ToString(); Columns = columns.ToArray() }
+    | None -> Ok { line with Text = text.ToString(); Columns = columns.ToArray() }
 
 /// A line's first word, behind a number sign if one is there, and the index behind it.
 let private firstWord (text: string) =

@@ -30,6 +30,12 @@ module Limits =
     /// Macros that use one another.
     let macroDepth = 64
 
+    /// Names that stand for one another.
+    let definitionDepth = 64
+
+    /// Names replaced in a line.
+    let replacements = 65_536
+
     /// Lines of all files and uses of macros together.
     let lines = 1_000_000
 
