@@ -20,7 +20,8 @@ let private option<'a> (name: string) (meaning: string) : Option<'a> =
 let lane: Option<string> =
     option
         "--lane"
-        "smoke, exhaustive, memory, files, soak, canary, model or qemu; default: files, then memory"
+        "smoke, exhaustive, memory, files, soak, canary, model, qemu or crash; \
+         default: files, then memory"
 
 /// --seed
 let seed: Option<string> =

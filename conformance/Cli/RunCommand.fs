@@ -74,6 +74,9 @@ let private wishes (parsed: ParseResult) : Plan.Wish list = [
     for lane, part in lanesOf parsed do
         refuseParts parsed lane
 
+        if lane.Name = Lane.crash.Name then
+            misuse $"the lane {lane.Name} has no parts, and counts no requirements"
+
         if lane.Name = Lane.exhaustive.Name && (textOf parsed Arguments.accept).IsSome then
             misuse "the lane exhaustive checks the engine alone and takes no --accept"
 
@@ -203,8 +206,22 @@ let private reported (parsed: ParseResult) (show: RunReport -> unit) : int =
     Outputs.write html (fun () -> Html.page report)
     if RunReport.disagreements report = 0 then 0 else 1
 
+let private crash (parsed: ParseResult) : int =
+    let progress = Progress()
+    let signals = stopOnSignal progress
+    let out = Outputs.directoryOf parsed Arguments.out |> Option.defaultWith defaultOut
+    let code = CrashCommand.run parsed progress out
+
+    for signal in signals do
+        signal.Dispose()
+
+    code
+
 /// `run`: lanes and their report.
-let run (parsed: ParseResult) : int = reported parsed Summary.print
+let run (parsed: ParseResult) : int =
+    match lanesOf parsed with
+    | [ lane, None ] when lane.Name = Lane.crash.Name -> crash parsed
+    | _ -> reported parsed Summary.print
 
 /// `coverage`: a run whose report is every requirement with its counts.
 let coverage (parsed: ParseResult) : int =

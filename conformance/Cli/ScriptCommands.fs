@@ -8,20 +8,22 @@ open Ashlar.Conformance
 open Ashlar.Reference.Block
 open Ashlar.Conformance.Cli.Arguments
 
-/// Reads a script or says where it is wrong.
-let private load (path: string) : Script =
-    let text =
-        try
-            match Inputs.text (inputOf path) Limits.scriptCharacters with
-            | Some text -> text
-            | None -> misuse $"{path}: a script has at most {Limits.scriptCharacters} characters"
-        with
-        | :? IOException as error -> misuse error.Message
-        | :? UnauthorizedAccessException as error -> misuse error.Message
+let private textAt (path: string) : string =
+    try
+        match Inputs.text (inputOf path) Limits.scriptCharacters with
+        | Some text -> text
+        | None -> misuse $"{path}: a script has at most {Limits.scriptCharacters} characters"
+    with
+    | :? IOException as error -> misuse error.Message
+    | :? UnauthorizedAccessException as error -> misuse error.Message
 
+let private parsedFrom (path: string) (text: string) : Script =
     match ScriptParser.parse text with
     | Ok script -> script
     | Error wrong -> misuse (TextError.render path wrong)
+
+/// Reads a script or says where it is wrong.
+let private load (path: string) : Script = parsedFrom path (textAt path)
 
 /// The script, to be judged by the profile asked for, if one is.
 let private judged (parsed: ParseResult) (script: Script) : Script =
@@ -67,8 +69,8 @@ let replay (files: string[]) (parsed: ParseResult) : int =
     let accept = acceptOf parsed
     let coverage = Coverage()
 
-    let one (path: string) =
-        let script = judged parsed (load path)
+    let oneScript (path: string) (text: string) =
+        let script = judged parsed (parsedFrom path text)
         let check maker = Plan.checkAccepting accept coverage maker script
 
         match withCrew parsed script 1 (fun crew -> crew.One check) with
@@ -79,6 +81,14 @@ let replay (files: string[]) (parsed: ParseResult) : int =
             Console.WriteLine $"{path}: DISAGREEMENT at {Disagreement.signature d}"
             show Console.Out script d
             false
+
+    let one (path: string) =
+        let text = textAt path
+
+        if Crash.WorkloadText.isWorkload text then
+            CrashCommand.replay path text
+        else
+            oneScript path text
 
     let results = files |> Array.map one
     let bad = results |> Array.filter not |> Array.length

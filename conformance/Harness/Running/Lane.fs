@@ -124,8 +124,17 @@ module Lane =
             Sut = Sut.Model
     }
 
+    /// Losses of power. It has a bench of its own, beside the one for scripts.
+    let crash = {
+        memory with
+            Name = "crash"
+            Meaning =
+                "Random requests on random qcow2 images; the file after a loss of power at any \
+                 moment must open, be sound and hold what was flushed."
+    }
+
     /// Every lane, in the order of `list`.
-    let all = [ smoke; exhaustive; memory; files; soak; canary; model; qemu ]
+    let all = [ smoke; exhaustive; memory; files; soak; canary; model; qemu; crash ]
 
     /// The lane of that name.
     let ofName (name: string) : Lane option = all |> List.tryFind (fun l -> l.Name = name)

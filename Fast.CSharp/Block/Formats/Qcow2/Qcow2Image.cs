@@ -2,7 +2,7 @@
 // the class, its tables in the classes beside. One request at a time has the tables, and only while
 // it looks at them or changes them; data moves outside, under a claim on its guest range.
 // Spec: spec/block/open.md (BLK-OPEN-011, BLK-OPEN-021), data.md (BLK-DATA-005, BLK-DATA-010,
-// BLK-DATA-012, BLK-DATA-013, BLK-DATA-018).
+// BLK-DATA-012, BLK-DATA-013, BLK-DATA-018, BLK-DATA-022).
 using System;
 using System.Threading.Tasks;
 
