@@ -15,7 +15,15 @@ namespace Ashlar.E2k;
 /// <param name="End">The first address behind its segments.</param>
 /// <param name="StackLimit">The lowest address of its stack.</param>
 /// <param name="StackTop">Where its stack begins, at argc.</param>
-public sealed record Image(ulong Entry, int? Version, ulong End, ulong StackLimit, ulong StackTop);
+/// <param name="Random">Where 16 bytes are that nobody is to foresee.</param>
+public sealed record Image(
+    ulong Entry,
+    int? Version,
+    ulong End,
+    ulong StackLimit,
+    ulong StackTop,
+    ulong Random
+);
 
 /// <summary>Puts programs into memory.</summary>
 internal static class ElfLoader
@@ -29,6 +37,9 @@ internal static class ElfLoader
 
     /// <summary>Of arguments and environment together: a quarter of the stack.</summary>
     private const int ArgumentBytesMax = 0x40000;
+
+    /// <summary>Bytes that nobody is to foresee (E2K-ELF-006).</summary>
+    internal const ulong RandomBytes = 16;
 
     private const int HeaderBytes = 64;
     private const int ProgramHeaderBytes = 56;
@@ -76,13 +87,14 @@ internal static class ElfLoader
         {
             Place(memory, file, segment);
         }
-        ulong entry = Read64(file, 24);
+        (ulong top, ulong random) = Stack(memory, Facts(file, segments), arguments, environment);
         return new(
-            entry,
+            Read64(file, 24),
             VersionOf(file),
             segments.Max(one => one.Address + one.InMemory),
             StackEnd - StackBytes,
-            Stack(memory, entry, arguments, environment)
+            top,
+            random
         );
     }
 
@@ -233,12 +245,38 @@ internal static class ElfLoader
     }
 
     /// <summary>
-    /// Strings at the top, below them the vectors of argc, argv, environment and the auxiliary
-    /// values, the lowest aligned to 16.
+    /// What the file says of itself: its headers in memory, if they are there, and its entry.
     /// </summary>
-    private static ulong Stack(
+    private static ulong[] Facts(ReadOnlySpan<byte> file, List<Segment> segments)
+    {
+        ulong headers = Read64(file, 32);
+        int count = Read16(file, 56);
+        ulong bytes = (ulong)(count * ProgramHeaderBytes);
+        Segment? holder = segments.Find(one =>
+            one.Offset <= headers && headers + bytes <= one.Offset + one.InFile
+        );
+        ulong[] entry = [Auxiliary.Entry, Read64(file, 24)];
+        return holder is null or { InFile: 0 }
+            ? entry
+            :
+            [
+                Auxiliary.Headers,
+                holder.Address + (headers - holder.Offset),
+                Auxiliary.HeaderBytes,
+                ProgramHeaderBytes,
+                Auxiliary.HeaderCount,
+                (ulong)count,
+                .. entry,
+            ];
+    }
+
+    /// <summary>
+    /// Strings at the top, below them bytes for randomness and the vectors of argc, argv,
+    /// environment and the auxiliary values, the lowest aligned to 16.
+    /// </summary>
+    private static (ulong Top, ulong Random) Stack(
         GuestMemory memory,
-        ulong entry,
+        ulong[] facts,
         IReadOnlyList<string> arguments,
         IReadOnlyList<string> environment
     )
@@ -258,7 +296,7 @@ internal static class ElfLoader
 
         ulong[] environments = [.. environment.Select(Push)];
         ulong[] strings = [.. arguments.Select(Push)];
-        // AT_PAGESZ, AT_ENTRY, AT_NULL.
+        ulong random = top -= RandomBytes;
         ulong[] words =
         [
             (ulong)strings.Length,
@@ -266,10 +304,23 @@ internal static class ElfLoader
             0,
             .. environments,
             0,
-            6,
+            .. facts,
+            Auxiliary.PageBytes,
             PageBytes,
-            9,
-            entry,
+            Auxiliary.User,
+            Outside.OnlyUser,
+            Auxiliary.EffectiveUser,
+            Outside.OnlyUser,
+            Auxiliary.Group,
+            Outside.OnlyUser,
+            Auxiliary.EffectiveGroup,
+            Outside.OnlyUser,
+            Auxiliary.Ticks,
+            100,
+            Auxiliary.Secure,
+            0,
+            Auxiliary.Random,
+            random,
             0,
             0,
         ];
@@ -278,6 +329,23 @@ internal static class ElfLoader
         {
             memory.Write(low + (ulong)(8 * index), 8, words[index]);
         }
-        return low;
+        return (low, random);
+    }
+
+    /// <summary>Kinds of auxiliary values (E2K-ELF-006).</summary>
+    private static class Auxiliary
+    {
+        internal const ulong Headers = 3;
+        internal const ulong HeaderBytes = 4;
+        internal const ulong HeaderCount = 5;
+        internal const ulong PageBytes = 6;
+        internal const ulong Entry = 9;
+        internal const ulong User = 11;
+        internal const ulong EffectiveUser = 12;
+        internal const ulong Group = 13;
+        internal const ulong EffectiveGroup = 14;
+        internal const ulong Ticks = 17;
+        internal const ulong Secure = 23;
+        internal const ulong Random = 25;
     }
 }

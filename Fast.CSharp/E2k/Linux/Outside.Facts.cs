@@ -12,7 +12,7 @@ public sealed partial class Outside
     private const long OnlyProcess = 1;
 
     /// <summary>Of user and group.</summary>
-    private const long OnlyUser = 1000;
+    internal const long OnlyUser = 1000;
 
     private const int NameBytes = 65;
     private const int ListHeadBytes = 24;

@@ -71,6 +71,11 @@ public sealed partial class Outside
             mode & 0xfff,
             out int error
         );
+        if (handle is not null && !_gate.AllowsHost && !IsStillAllowed(handle))
+        {
+            handle.Dispose();
+            return ErrorNumber.NotPermitted;
+        }
         return handle is null
             ? error
             : _files.Add(
@@ -97,6 +102,15 @@ public sealed partial class Outside
             : FileStatus.IsLink(status) ? ErrorNumber.Links
             : FileStatus.IsFileOrFolder(status) ? 0
             : ErrorNumber.NotPermitted;
+    }
+
+    /// <summary>Between two looks another process may have put something else there.</summary>
+    private static bool IsStillAllowed(SafeFileHandle handle)
+    {
+        byte[] status = new byte[HostLibrary.StatusBytes];
+        int number = (int)handle.DangerousGetHandle();
+        return HostLibrary.Status(number, [0], EmptyPath, status) == 0
+            && FileStatus.IsFileOrFolder(status);
     }
 
     private long StatusOf(ulong descriptor, ulong address, StatusForm form)

@@ -80,6 +80,11 @@ public sealed class GuestProcess : IDisposable
         _signals = new(machine);
         _kernel = new(machine, _signals, _outside, image, options.SystemCalls);
         _translator = options.Translates ? new(machine) : null;
+        _ = _outside.Call(
+            machine.Memory,
+            (ulong)CallNumber.Draw,
+            [image.Random, ElfLoader.RandomBytes, 0, 0, 0, 0]
+        );
         _codeChanges = machine.Memory.CodeChanges;
     }
 

@@ -19,6 +19,8 @@ type Image = {
     End: uint64
     StackLimit: uint64
     StackTop: uint64
+    /// Where 16 bytes are that nobody is to foresee.
+    Random: uint64
 }
 
 let private refuse rule reason : Result<'a, Refusal> = Error { Rule = rule; Reason = reason }
@@ -166,9 +168,35 @@ let private place (memory: Memory) (file: byte[]) (segment: Segment) =
         let byte = file[int segment.Offset + int index]
         memory.Write (segment.Address + uint64 index) 1 (uint64 byte)
 
-/// E2K-ELF-005: strings at the top, below them the vectors of argc, argv, environment and the
-/// auxiliary values, the lowest aligned to 16.
-let private stack (memory: Memory) (entry: uint64) (arguments: string list) environment =
+/// E2K-ELF-006: bytes that nobody is to foresee.
+let randomBytes = 16UL
+
+/// E2K-ELF-006: what the file says of itself: its headers in memory, if they are there, and its
+/// entry, as auxiliary values.
+let private facts (file: byte[]) (segments: Segment list) : uint64 list =
+    let headers, count = read64 file 32, read16 file 56
+    let bytes = uint64 (count * programHeaderBytes)
+    let entry = [ 9UL; read64 file 24 ]
+
+    let isHolder (one: Segment) =
+        one.Offset <= headers && headers + bytes <= one.Offset + one.InFile
+
+    match segments |> List.tryFind isHolder with
+    | Some holder when holder.InFile <> 0UL ->
+        [
+            3UL
+            holder.Address + (headers - holder.Offset)
+            4UL
+            uint64 programHeaderBytes
+            5UL
+            uint64 count
+        ]
+        @ entry
+    | _ -> entry
+
+/// E2K-ELF-005: strings at the top, below them bytes for randomness and the vectors of argc, argv,
+/// environment and the auxiliary values, the lowest aligned to 16.
+let private stack (memory: Memory) (facts: uint64 list) (arguments: string list) environment =
     let allowed = { MayRead = true; MayWrite = true; MayExecute = false }
 
     let first, count = pagesOf (stackEnd - stackBytes) stackBytes
@@ -187,18 +215,23 @@ let private stack (memory: Memory) (entry: uint64) (arguments: string list) envi
     let environment = environment |> List.map push
     let arguments = arguments |> List.map push
 
+    top <- top - randomBytes
+    let random = top
+
     let words =
         [ uint64 arguments.Length ]
         @ arguments
         @ [ 0UL ]
         @ environment
         @ [ 0UL ]
-        // AT_PAGESZ, AT_ENTRY, AT_NULL.
-        @ [ 6UL; pageBytes; 9UL; entry; 0UL; 0UL ]
+        @ facts
+        // Bytes of a page, users and groups, ticks a second, and that nothing is to be kept secret.
+        @ [ 6UL; pageBytes; 11UL; 1000UL; 12UL; 1000UL; 13UL; 1000UL; 14UL; 1000UL ]
+        @ [ 17UL; 100UL; 23UL; 0UL; 25UL; random; 0UL; 0UL ]
 
     let low = (top - uint64 (8 * words.Length)) &&& ~~~15UL
     words |> List.iteri (fun index word -> memory.Write (low + uint64 (8 * index)) 8 word)
-    low
+    low, random
 
 /// Bytes that arguments and environment may take together: a quarter of the stack.
 let private argumentBytesMax = 0x40000
@@ -231,13 +264,14 @@ let load (memory: Memory) (file: byte[]) arguments (environment: string list) =
             for segment in segments do
                 place memory file segment
 
-            let entry = read64 file 24
+            let top, random = stack memory (facts file segments) arguments environment
             let last = segments |> List.map (fun one -> one.Address + one.InMemory) |> List.max
 
             Ok {
-                Entry = entry
+                Entry = read64 file 24
                 Version = versionOf file
                 End = last
                 StackLimit = stackEnd - stackBytes
-                StackTop = stack memory entry arguments environment
+                StackTop = top
+                Random = random
             })

@@ -35,6 +35,17 @@ module Process =
 
         Load.load memory file arguments environment
         |> Result.map (fun image ->
+            // E2K-ELF-006: what nobody is to foresee comes from outside, as for getrandom.
+            (host: Linux.Host).Call memory 385UL [|
+                image.Random
+                Load.randomBytes
+                0UL
+                0UL
+                0UL
+                0UL
+            |]
+            |> ignore
+
             let registers = RegisterFile tags
 
             for place in 0 .. State.firstWindow - 1 do

@@ -32,6 +32,9 @@ let private programs =
              entry.FullName, bytes.ToArray())
          |> Map.ofSeq)
 
+/// E2K-ELF-005: the end of the user stack.
+let private stackEnd = 0x3ff00000000UL
+
 /// Lines about a program that are compared.
 let private linesMax = 20_000L
 
@@ -132,6 +135,38 @@ let tests =
             for expectation in vectors () do
                 vector expectation true
                 vector expectation false
+        }
+        test "E2K-ELF-005, E2K-ELF-006: both lay out the same stack" {
+            let file = programs.Value["hello.elf"]
+            let wanted, found = Hosts.Streams [||], Hosts.Streams [||]
+            let host = Hosts.reference wanted Hosts.sandbox
+            let arguments, environment = [ "hello"; "world" ], [ "A=B" ]
+
+            match
+                Process.start Table.specification None true host file arguments environment,
+                Engine.start None true found Hosts.sandbox file arguments environment
+            with
+            | Ok running, Ok engine ->
+                use engine = engine
+                let top = running.State.StackTop
+
+                Expect.equal
+                    (Engine.memoryDifference top (int (stackEnd - top)) running.Memory engine)
+                    None
+                    "words of the stack"
+
+                // argc, two arguments and one of the environment, each list with its end.
+                let header = running.Memory.TryRead (top + 48UL) 8
+                let address = running.Memory.TryRead (top + 56UL) 8
+                Expect.equal header (ValueSome 3UL) "headers come first"
+
+                let kind = BitConverter.ToUInt32(file, BitConverter.ToInt32(file, 32))
+
+                Expect.equal
+                    (address |> ValueOption.bind (fun at -> running.Memory.TryRead at 4))
+                    (ValueSome(uint64 kind))
+                    "the first header's kind"
+            | _ -> failtest "it is refused"
         }
         test "E2K-RUN-005: both write the same lines about programs of the vectors" {
             for expectation in vectors () do

@@ -123,6 +123,37 @@ let private factTests = [
     ] [ 1L; 1L; 0L; 1L; 1000L; 0L; -22L; 0L; 0L; 8L; 0L ]
 ]
 
+/// The word behind the kind of an auxiliary value, counted from argc: no environment, one argument.
+let private auxiliary (kind: int) =
+    String.concat
+        "\n"
+        ([
+            "    .text"
+            "    .global _start"
+            "_start:"
+            "    { setwd wsz = 32, nfx = 0 ; setbn rsz = 7, rbs = 16, rcur = 0 }"
+            // argc, the argument, its end, the environment's end.
+            "    { getsp,0 0, %r1 }"
+            "    { addd,0 %r1, 16, %r1 }"
+            "again:"
+            "    { addd,0 %r1, 16, %r1 }"
+            "    { ldd,0 [ %r1 + 0 ], %r2 ; ldd,2 [ %r1 + 8 ], %r3 }"
+            $"    {{ cmpedb,0 %%r2, {kind}, %%pred0 ; disp %%ctpr2, again }}"
+            "    { ct %ctpr2 ? ~%pred0 }"
+         ]
+         @ (if kind = 25 then
+                [ "    { ldb,0 [ %r3 + 15 ], %r3 }" ]
+            else
+                [ "    { shrd,0 %r3, 4, %r3 }" ])
+         @ making (call 300 [ "%r3" ])
+         @ [ "" ])
+
+let private auxiliaryTests = [
+    ends "E2K-ELF-006: a page's bytes" (auxiliary 6) "0"
+    ends "E2K-ELF-006: ticks" (auxiliary 17) "6"
+    ends "E2K-ELF-006: the sixteenth of the bytes that nobody foresees" (auxiliary 25) "208"
+]
+
 /// Where the first mapping is.
 let private first = 0x10000000000L
 
@@ -166,4 +197,5 @@ let private mappingTests = [
     }
 ]
 
-let tests = testList "facts of the system" (timeTests @ factTests @ mappingTests)
+let tests =
+    testList "facts of the system" (timeTests @ factTests @ auxiliaryTests @ mappingTests)
