@@ -40,10 +40,16 @@ let private contents (image: Elf.Image) =
     image.Version,
     image.Sections |> List.map (fun one -> one.Name, one.Address, one.Size, one.Bytes)
 
+/// The engine makes the same of a source.
+let private sameOnEngine text =
+    let difference = EngineAssembly.difference (EngineAssembly.alone 3 text)
+    Expect.equal difference None "the engine's assembler"
+
 let private data (rule: string) (text: string) (expected: byte list) =
     test $"{rule} puts {text}" {
         let image = imageOf 3 $".data\n{text}\n"
         Expect.equal (List.ofArray (sectionOf ".data" image).Bytes) expected "bytes"
+        sameOnEngine $".data\n{text}\n"
     }
 
 let private code (rule: string) (text: string) (expected: uint32 list) =
@@ -51,6 +57,7 @@ let private code (rule: string) (text: string) (expected: uint32 list) =
         let bytes = (sectionOf ".text" (imageOf 3 text)).Bytes
         let words = [ for at in 0..4 .. bytes.Length - 4 -> BitConverter.ToUInt32(bytes, at) ]
         Expect.equal words expected "words"
+        sameOnEngine text
     }
 
 let private refuses (rule: string) (line: int) (column: int) (text: string) =
@@ -62,6 +69,8 @@ let private refuses (rule: string) (line: int) (column: int) (text: string) =
         | Error problem ->
             Expect.equal problem.Wrong.Rule rule (Assembler.say problem)
             Expect.equal (problem.At.Line, problem.Column) (line, column) (Assembler.say problem)
+
+        sameOnEngine text
     }
 
 /// The entries of an archive that the tests carry, by name.

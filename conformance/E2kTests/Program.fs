@@ -14,6 +14,8 @@ let clean = [
     Engine.OperationTests.tests
     Engine.EncodingTests.tests
     Engine.DisassemblyTests.tests
+    Engine.AssemblerTests.tests
+    Engine.CommandTests.tests
     EngineProgramTests.tests
     Engine.SystemCallTests.tests
     Engine.SystemFactTests.tests
