@@ -18,13 +18,19 @@ let private tool =
         "ashlar-e2k.dll"
     )
 
+/// The runtime that runs the tests, where it is one.
+let private runtime =
+    match Environment.ProcessPath with
+    | NonNull path when Path.GetFileName path = "dotnet" -> path
+    | _ -> "dotnet"
+
 /// Far longer than any of the commands takes.
 let private patience = TimeSpan.FromMinutes 2.0
 
 let private run (folder: string) (arguments: string list) : Ending =
     let start =
         ProcessStartInfo(
-            "dotnet",
+            runtime,
             tool :: arguments,
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
