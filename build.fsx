@@ -238,23 +238,34 @@ let prove arguments =
 
 // ---- Tests, counted over every executable ----
 
-type Count = { Passed: int; Failed: int; Skipped: string list }
+type Count = {
+    Passed: int
+    Failed: int
+    /// The names of those that failed, where they have one.
+    Broken: string list
+    Skipped: string list
+}
 
-let nothing = { Passed = 0; Failed = 0; Skipped = [] }
+let nothing = { Passed = 0; Failed = 0; Broken = []; Skipped = [] }
+
+let oneFailed name = { nothing with Failed = 1; Broken = [ name ] }
 
 let add a b = {
     Passed = a.Passed + b.Passed
     Failed = a.Failed + b.Failed
+    Broken = a.Broken @ b.Broken
     Skipped = a.Skipped @ b.Skipped
 }
 
-/// Reads what a test executable wrote: `passed N`, `failed N`, then a `skipped NAME` per test.
+/// Reads what a test executable wrote: `passed N`, `failed N`, then a `broken NAME` or
+/// `skipped NAME` per test.
 let private readSummary (path: string) =
     (nothing, File.ReadAllLines path)
     ||> Array.fold (fun count line ->
         match line.Split(' ', 2) with
         | [| "passed"; number |] -> { count with Passed = int number }
         | [| "failed"; number |] -> { count with Failed = int number }
+        | [| "broken"; name |] -> { count with Broken = count.Broken @ [ name ] }
         | [| "skipped"; name |] -> { count with Skipped = count.Skipped @ [ name ] }
         | _ -> count)
 
@@ -279,7 +290,7 @@ let private runProgram (configuration: string) (arguments: string list) (room, n
 
         if code <> 0 && count.Failed = 0 then
             eprintfn "%s ended with exit code %d and no failed test" program code
-            { count with Failed = 1 }
+            add count (oneFailed $"{program}, exit code {code}")
         else
             count
     finally
@@ -300,7 +311,7 @@ let checkFormat () =
         | _, text ->
             printf "%s" text
             printfn "%s is not satisfied; `dotnet fsi build.fsx format` repairs it." name
-            { nothing with Failed = 1 }
+            oneFailed $"the format of {name}"
 
     add
         (formatter "Fantomas" [ "fantomas"; "--check"; "." ])
@@ -313,6 +324,9 @@ let report count =
 
     for name in count.Skipped do
         printfn "skipped: %s" name
+
+    for name in count.Broken do
+        printfn "failed: %s" name
 
     let skipped =
         if count.Skipped.IsEmpty then
@@ -336,7 +350,7 @@ let checkProofs () =
         match proveWith arguments with
         | 0 -> { nothing with Passed = 1 }
         | code when code = unfit -> { nothing with Skipped = [ $"proofs: {name}" ] }
-        | _ -> { nothing with Failed = 1 })
+        | _ -> oneFailed $"proofs: {name}")
     |> List.reduce add
 
 // ---- Targets ----

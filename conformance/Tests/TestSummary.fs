@@ -6,7 +6,8 @@ open System.IO
 open Expecto
 open Expecto.Impl
 
-/// Writes the counts where build.fsx asks for them, to be summed over all executables.
+/// Writes the counts, and the tests that did not pass, where build.fsx asks for them, to be summed
+/// over all executables.
 let private write (summary: TestRunSummary) =
     match Environment.GetEnvironmentVariable "ASHLAR_TEST_SUMMARY" with
     | null
@@ -14,11 +15,13 @@ let private write (summary: TestRunSummary) =
     | path ->
         let nameOf (test: FlatTest) = String.concat "." test.name
 
-        let skipped =
+        let named =
             summary.results
             |> List.choose (fun (test, result) ->
                 match result.result with
                 | Ignored reason -> Some $"skipped {nameOf test}: {reason}"
+                | Failed _
+                | Error _ -> Some $"broken {nameOf test}"
                 | _ -> None)
 
         let count (tests: _ list) = tests.Length
@@ -27,7 +30,7 @@ let private write (summary: TestRunSummary) =
             path,
             $"passed {count summary.passed}"
             :: $"failed {count summary.failed + count summary.errored}"
-            :: skipped
+            :: named
         )
 
 /// Runs tests with the arguments of the executable; its exit code.
