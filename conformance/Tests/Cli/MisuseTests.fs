@@ -38,6 +38,8 @@ let private commandLines = [
     [ "run"; "--lane"; "exhaustive"; "--seconds"; "5" ], "takes no --seconds"
     [ "run"; "--lane"; "exhaustive"; "--profile"; "qemu-7.2" ], "no other --profile"
     [ "run"; "--lane"; "exhaustive"; "--script"; "123456789" ], "there is no graph 123456789"
+    [ "run"; "--lane"; "crash"; "--html"; "x" ], "the lane crash takes no --html"
+    [ "coverage"; "--lane"; "crash" ], "the lane crash has no parts, and counts no requirements"
     [ "run"; "--json"; "nowhere/report" ], "--json nowhere/report: "
     [ "run"; "--lane"; "qemu"; "--profile"; "ashlar" ], "by the profile qemu-7.2, not ashlar"
     [ "run"; "--lane"; "memory"; "--sut"; "qemu" ], "the lane memory does not run on qemu"

@@ -91,7 +91,13 @@ let private run (random: Random) rules =
         let user = stack.User("n", readsAndWrites)
 
         for _ in 1..24 do
-            match random.Next 5 with
+            match random.Next 6 with
+            | 5 ->
+                // Behind what is looked at, but for the tables that move.
+                let longer = stack.Length "n" + int64 (512 * (1 + random.Next 200))
+
+                if (stack.TryResize("n", longer)).IsSome then
+                    failures <- failures + 1
             | 0 ->
                 match wait' (user.TryFlushAsync()) with
                 | None -> flushed <- copy disk
@@ -116,6 +122,9 @@ let private run (random: Random) rules =
 /// The moments of a run; the others are those of features that it does not use.
 let private reached = [
     BlockDebugEvent.L1Update
+    BlockDebugEvent.L1GrowAllocTable
+    BlockDebugEvent.L1GrowWriteTable
+    BlockDebugEvent.L1GrowActivateTable
     BlockDebugEvent.L2Update
     BlockDebugEvent.L2AllocWrite
     BlockDebugEvent.ReadAio
@@ -137,15 +146,22 @@ let private everywhere =
     test name {
         let failed = HashSet<BlockDebugEvent>()
 
-        Seeds.forSeeds name 3 (fun random ->
+        Seeds.forSeeds name 2 (fun random ->
             // What fails at once keeps the node from being opened.
             for event in Enum.GetValues<BlockDebugEvent>() |> Seq.except [ BlockDebugEvent.None ] do
                 for errno in [ HostErrno.NoSpace; HostErrno.Io ] do
                     for once in [ true; false ] do
-                        let rule = BlkdebugRule(event, Errno = errno, IsOnce = once)
+                        for requests in [ BlkdebugRequests.Usual; BlkdebugRequests.Flush ] do
+                            let rule =
+                                BlkdebugRule(
+                                    event,
+                                    Errno = errno,
+                                    IsOnce = once,
+                                    Requests = requests
+                                )
 
-                        if run random [ rule ] then
-                            failed.Add event |> ignore)
+                            if run random [ rule ] then
+                                failed.Add event |> ignore)
 
         for event in reached do
             Expect.isTrue (failed.Contains event) $"{event} lets nothing fail"

@@ -164,22 +164,24 @@ internal sealed partial class Qcow2Image
             return error;
         }
         // From here on the header may point to the new table, so it is not given back any more.
-        error =
-            await WriteL1FieldsAsync(entries, offset).ConfigureAwait(false)
-            ?? await _tables.BarrierAsync().ConfigureAwait(false);
+        error = await WriteL1FieldsAsync(entries, offset).ConfigureAwait(false);
         if (error is not null)
         {
             return error;
         }
+        // Entries go to the new table now, or they would be lost. The old one is freed only by who
+        // knows that no crash brings it back.
+        error = await _tables.BarrierAsync().ConfigureAwait(false);
         long oldCluster = _tables.L1Offset >> _geometry.ClusterBits;
         int oldClusters = (int)_geometry.ClustersFor(oldBytes);
         _tables.Cache.Forget(_tables.L1Offset, (long)oldClusters << _geometry.ClusterBits);
         header.L1Offset = (ulong)offset;
         header.L1EntryCount = (uint)entries;
         _tables.Extents.MoveL1(place.FirstCluster, clusters);
-        return await _allocator
-            .GiveBackAsync(new RunResult(oldCluster, oldClusters, null))
-            .ConfigureAwait(false);
+        return error
+            ?? await _allocator
+                .GiveBackAsync(new RunResult(oldCluster, oldClusters, null))
+                .ConfigureAwait(false);
     }
 
     private async ValueTask<BlockError?> CopyTableAsync(long from, long to, long bytes)

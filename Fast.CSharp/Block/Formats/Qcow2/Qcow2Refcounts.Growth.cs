@@ -75,9 +75,15 @@ internal sealed partial class Qcow2Refcounts
             ?? await WriteNewBlocksAsync(plan).ConfigureAwait(false)
             ?? await WriteNewTableAsync(plan).ConfigureAwait(false)
             ?? await _tables.BarrierAsync().ConfigureAwait(false)
-            ?? await WriteHeaderFieldAsync(plan).ConfigureAwait(false)
-            ?? await _tables.BarrierAsync().ConfigureAwait(false);
-        return error ?? await AdoptAsync(plan).ConfigureAwait(false);
+            ?? await WriteHeaderFieldAsync(plan).ConfigureAwait(false);
+        if (error is not null)
+        {
+            return error;
+        }
+        // The header says so now, whether or not it is safe: only who knows that frees the old one.
+        error = await _tables.BarrierAsync().ConfigureAwait(false);
+        Adopt(plan, out long oldCluster, out long oldClusters);
+        return error ?? await FreeTableAsync(oldCluster, oldClusters).ConfigureAwait(false);
     }
 
     // The blocks that count the new area come first in it, then the table. Sizes depend on each
@@ -203,11 +209,12 @@ internal sealed partial class Qcow2Refcounts
         );
     }
 
-    private async ValueTask<BlockError?> AdoptAsync(GrowthPlan plan)
+    private void Adopt(GrowthPlan plan, out long oldCluster, out long oldClusters)
     {
         Qcow2Header header = _tables.Header;
         long oldOffset = (long)header.RefcountTableOffset;
-        long oldClusters = header.RefcountTableClusters;
+        oldCluster = oldOffset >> _geometry.ClusterBits;
+        oldClusters = header.RefcountTableClusters;
         long tableCluster = plan.FirstCluster + plan.BlockCount;
         _tables.Cache.Forget(oldOffset, oldClusters << _geometry.ClusterBits);
         header.RefcountTableOffset = (ulong)(tableCluster << _geometry.ClusterBits);
@@ -218,10 +225,13 @@ internal sealed partial class Qcow2Refcounts
         {
             _tables.Extents.Add(plan.FirstCluster + index);
         }
-        for (long index = 0; index < oldClusters; index++)
+    }
+
+    private async ValueTask<BlockError?> FreeTableAsync(long firstCluster, long count)
+    {
+        for (long index = 0; index < count; index++)
         {
-            long cluster = (oldOffset >> _geometry.ClusterBits) + index;
-            BlockError? error = await DecrementAsync(cluster).ConfigureAwait(false);
+            BlockError? error = await DecrementAsync(firstCluster + index).ConfigureAwait(false);
             if (error is not null)
             {
                 return error;
