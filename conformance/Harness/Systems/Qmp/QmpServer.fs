@@ -345,8 +345,12 @@ type QmpServer private (proc: Process option, pidFile: string option, pace: Pace
         // Who is killed cannot tidy up: the kernel ends the server with the thread that started it.
         let ends = "setpriv" :: "--pdeathsig=KILL" :: drop
 
+        // Who was killed before the kernel was told has left the server to somebody else.
+        let parent = string Environment.ProcessId
+        let only = [ "sh"; "-c"; "test $PPID -eq $0 && exec \"$@\""; parent ]
+
         // A group of its own, which the terminal's signals do not reach.
-        let start = ProcessStartInfo("setsid", ends @ launch.Command)
+        let start = ProcessStartInfo("setsid", ends @ only @ launch.Command)
         start.WorkingDirectory <- launch.Directory
         start.RedirectStandardInput <- true
         start.RedirectStandardOutput <- true
