@@ -102,7 +102,7 @@ let private round (random: Random) (file: HostFile) (expected: byte[]) =
 
 let private crowds name mode =
     test $"{name}: crowds" {
-        Seeds.forSeeds $"{name}: crowds" 6 (fun random ->
+        Seeds.forSeeds $"{name}: crowds" 40 (fun random ->
             Temporary.withDirectory "engine" (fun directory ->
                 let start = Array.zeroCreate<byte>(random.Next 60_000)
                 random.NextBytes start

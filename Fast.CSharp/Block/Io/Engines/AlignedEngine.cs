@@ -102,11 +102,7 @@ internal sealed class AlignedEngine(LinuxHostFile file, IoEngine inner) : IoEngi
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<HostErrno> WriteThroughAsync(long offset, Memory<byte> buffer)
     {
-        bool hasEdges = ((offset | (uint)buffer.Length) & (file.TransferAlignment - 1)) != 0;
-        // Who moves the file's end and may have to move it back is alone with all behind it.
-        bool mayGrow = hasEdges && Up(offset + buffer.Length) > file.Length;
-        long end = mayGrow ? Down(long.MaxValue) : offset + buffer.Length;
-        WriteRanges.Range range = await EnterAsync(offset, end, hasEdges).ConfigureAwait(false);
+        WriteRanges.Range range = await EnterAsync(offset, buffer.Length).ConfigureAwait(false);
         try
         {
             return await WriteWindowsAsync(offset, buffer).ConfigureAwait(false);
@@ -114,6 +110,29 @@ internal sealed class AlignedEngine(LinuxHostFile file, IoEngine inner) : IoEngi
         finally
         {
             _writes.Leave(range);
+        }
+    }
+
+    /// <summary>
+    /// Enters what a write that does not fit covers. Who moves the file's end and may have to move
+    /// it back is alone with all behind it.
+    /// </summary>
+    private async ValueTask<WriteRanges.Range> EnterAsync(long offset, int length)
+    {
+        bool hasEdges = ((offset | (uint)length) & (file.TransferAlignment - 1)) != 0;
+        bool mayGrow = false;
+        while (true)
+        {
+            long end = mayGrow ? Down(long.MaxValue) : offset + length;
+            WriteRanges.Range range = await EnterAsync(offset, end, hasEdges).ConfigureAwait(false);
+            // Asked inside: from outside, the end may be one that another is about to move back.
+            // Now whoever moves it stands behind this range, and so does the end that it leaves.
+            if (mayGrow || !hasEdges || Up(offset + length) <= file.Length)
+            {
+                return range;
+            }
+            _writes.Leave(range);
+            mayGrow = true;
         }
     }
 
