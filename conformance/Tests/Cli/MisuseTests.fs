@@ -61,6 +61,15 @@ let private commandLines = [
     "an error does not have the form that QMP gives it"
     [ "replay"; "--sut"; "exec:" + greets "{\"return\": {}, \"id\": 0.5}"; "a.script" ],
     "stray reply: it has the id of another command"
+    [ "replay"; "--sut"; "exec:" + greets "{\"return\": {}}"; "a.script" ],
+    "stray reply: it has no id"
+    [
+        "replay"
+        "--sut"
+        "exec:" + greets "{\"QMP\": {}}'; echo '{\"return\": {}, \"id\": 0.5}"
+        "a.script"
+    ],
+    "stray reply: it has the id of another command"
     [ "replay"; "--sut"; "exec:true {socket}"; "a.script" ], "ended with 0 before it greeted"
     [ "replay"; "--sut"; "unix:."; "a.script" ], "--sut unix:.: cannot be connected to"
     [ "replay"; "--sut"; "unix:" + System.String('x', 200); "a.script" ], "cannot be as long as"

@@ -51,6 +51,7 @@ type QmpClient(input: Stream, output: Stream) =
     let events = Queue<JsonElement>()
     let mutable nextId = 0L
     let mutable eventsSeen = 0L
+    let mutable isNegotiated = false
 
     let parse (line: ReadOnlySpan<byte>) =
         let mutable reader = Utf8JsonReader line
@@ -141,6 +142,9 @@ type QmpClient(input: Stream, output: Stream) =
                 eventsSeen <- eventsSeen + 1L
                 events.Enqueue message
                 answerTo id
+            elif not isNegotiated && (QmpReply.find "QMP" message).IsSome then
+                // QEMU greets twice when somebody connects while its monitor is set up.
+                answerTo id
             else
                 raise (QmpFault "stray reply: it has no id")
 
@@ -153,6 +157,7 @@ type QmpClient(input: Stream, output: Stream) =
             raise (QmpFault "the server does not greet as QMP does")
 
         this.Execute [ "qmp_capabilities", Value.Dict [] ] |> ignore
+        isNegotiated <- true
 
     /// Executes commands, sent at once and carried out in order; a reply for each.
     member _.Execute(commands: (string * Value) list) : QmpReply list =
