@@ -25,7 +25,7 @@ public enum DeciderKind : byte
 }
 
 /// <summary>One condition.</summary>
-public readonly record struct Decider(DeciderKind Kind, bool IsNegated, int Number);
+public sealed record Decider(DeciderKind Kind, bool IsNegated, int Number);
 
 /// <summary>What an operation of a channel does.</summary>
 public enum JobKind : byte
@@ -144,9 +144,10 @@ public enum LogicKind : byte
 }
 
 /// <summary>A step of the predicate logic; locals are @p0 to @p6.</summary>
+/// <param name="Source">What is taken; else null.</param>
 public sealed record LogicStep(
     LogicKind Kind,
-    Decider Source,
+    Decider? Source,
     int Left,
     bool IsLeftNegated,
     int Right,

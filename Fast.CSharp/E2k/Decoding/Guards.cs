@@ -103,7 +103,7 @@ internal sealed class Guards
         {
             3 => new Decider(DeciderKind.Predicate, isNegated, bits & 31),
             2 => new Decider(DeciderKind.Counter, isNegated, bits & 31),
-            _ => (Decider?)null,
+            _ => null,
         };
         if (decider is { } found)
         {

@@ -63,7 +63,7 @@ internal static class PredicateDecoder
             computed.Add(
                 new(
                     kind.Value,
-                    default,
+                    null,
                     half >> 10 & 7,
                     (half & 0x2000) != 0,
                     half >> 6 & 7,
@@ -74,7 +74,7 @@ internal static class PredicateDecoder
             );
             if ((half & 32) != 0)
             {
-                put.Add(new(LogicKind.Put, default, 0, false, 0, false, 4 + index, half & 31));
+                put.Add(new(LogicKind.Put, null, 0, false, 0, false, 4 + index, half & 31));
             }
         }
         return [.. taken, .. computed.OrderBy(step => step.Local), .. put];

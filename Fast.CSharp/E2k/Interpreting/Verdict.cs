@@ -99,7 +99,7 @@ internal static class Predicates
             switch (step.Kind)
             {
                 case LogicKind.Take:
-                    locals[step.Local] = Decide(before, step.Source);
+                    locals[step.Local] = Decide(before, step.Source!);
                     break;
                 case LogicKind.Put:
                     file = Write(before, hasTags, step.Predicate, locals[step.Local], file);

@@ -69,6 +69,9 @@ public sealed record Extension(ExtensionKind Kind, int Value)
 /// <summary>Channels in which an operation may stand, from one version to another.</summary>
 public sealed record Legality(int First, int Last, ImmutableArray<int> Channels);
 
+/// <summary>Two channels that an operation takes together.</summary>
+public sealed record ChannelPair(int First, int Second);
+
 /// <summary>An operation of the arithmetic-logic channels.</summary>
 public sealed class Entry
 {
@@ -90,7 +93,7 @@ public sealed class Entry
     public required int? Destination { get; init; }
 
     /// <summary>The channels of an operation that takes two (E2K-OPS-005).</summary>
-    public required ImmutableArray<(int First, int Second)> Pairs { get; init; }
+    public required ImmutableArray<ChannelPair> Pairs { get; init; }
 
     /// <summary>Of the operands in written order.</summary>
     public required ImmutableArray<Width> Widths { get; init; }

@@ -41,11 +41,7 @@ public sealed class OperationTable
         Registers = [.. Rows("registers.tsv").Select(row => row.Split('\t'))];
         StateCodes = Registers
             .Where(cells => cells[0] == "state")
-            .ToImmutableDictionary(
-                cells => cells[1],
-                cells => Hex(cells[2]),
-                StringComparer.Ordinal
-            );
+            .ToDictionary(cells => cells[1], cells => Hex(cells[2]), StringComparer.Ordinal);
     }
 
     /// <summary>The tables that the specification carries.</summary>
@@ -63,7 +59,7 @@ public sealed class OperationTable
         : null;
 
     /// <summary>Codes of state registers by name.</summary>
-    public ImmutableDictionary<string, int> StateCodes { get; }
+    public IReadOnlyDictionary<string, int> StateCodes { get; }
 
     /// <summary>Rows of the table of registers: kind, name, code, specifier.</summary>
     public ImmutableArray<string[]> Registers { get; }
@@ -146,7 +142,10 @@ public sealed class OperationTable
         return [.. byChannel];
     }
 
-    private static ImmutableArray<int> Digits(string text) => [.. text.Select(one => one - '0')];
+    private static ImmutableArray<int> Digits(string text) =>
+        ImmutableCollectionsMarshal.AsImmutableArray(
+            Array.ConvertAll(text.ToCharArray(), one => one - '0')
+        );
 
     private static Legality LegalityOf(string text)
     {
@@ -206,8 +205,15 @@ public sealed class OperationTable
             Pairs =
                 cells[6] == "-"
                     ? []
-                    : [.. cells[6].Split('/').Select(pair => (pair[0] - '0', pair[1] - '0'))],
-            Widths = [.. cells[7].Select(WidthOf)],
+                    :
+                    [
+                        .. cells[6]
+                            .Split('/')
+                            .Select(pair => new ChannelPair(pair[0] - '0', pair[1] - '0')),
+                    ],
+            Widths = ImmutableCollectionsMarshal.AsImmutableArray(
+                Array.ConvertAll(cells[7].ToCharArray(), WidthOf)
+            ),
             Legal = [.. cells[8].Split(' ').Select(LegalityOf)],
             Semantics = semantics,
         };

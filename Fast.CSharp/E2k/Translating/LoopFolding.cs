@@ -104,17 +104,15 @@ internal sealed class LoopFolding
         ];
         foreach (IGrouping<int, Job> shared in stores.GroupBy(job => job.StoreIndex))
         {
-            (int, int)[] steps =
-            [
-                .. shared
-                    .Where(job => job.Increment >= 0)
-                    .Select(job => (job.Increment, job.Bytes)),
-            ];
-            if (steps.Distinct().Count() > 1)
+            Job[] steps = [.. shared.Where(job => job.Increment >= 0)];
+            Job? step = steps.FirstOrDefault();
+            bool isOfOneKind = steps.All(job =>
+                job.Increment == step!.Increment && job.Bytes == step.Bytes
+            );
+            if (!isOfOneKind)
             {
                 continue;
             }
-            (int increment, int scale) = steps.Append((-1, 1)).First();
             foreach (IGrouping<int, Job> own in shared.GroupBy(job => job.Descriptor))
             {
                 int last = own.Max(job => job.Bytes) - 1;
@@ -122,8 +120,8 @@ internal sealed class LoopFolding
                     null,
                     own.Key,
                     shared.Key,
-                    increment,
-                    scale,
+                    step?.Increment ?? -1,
+                    step?.Bytes ?? 1,
                     steps.Length,
                     0,
                     last,

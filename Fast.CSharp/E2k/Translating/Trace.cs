@@ -36,8 +36,12 @@ internal sealed record TraceStep(
     Transfer Prepared
 );
 
-/// <summary>A transfer register that a trace relies on.</summary>
-internal readonly record struct Reliance(int Number, Transfer Transfer);
+/// <summary>What a transfer register holds, where a trace relies on it or knows it.</summary>
+internal sealed record Reliance(int Number, Transfer Transfer)
+{
+    /// <summary>%ctpr1 to %ctpr3, by their numbers.</summary>
+    internal const int Registers = 4;
+}
 
 /// <summary>Translated code, and the states that it is for.</summary>
 internal sealed class Trace

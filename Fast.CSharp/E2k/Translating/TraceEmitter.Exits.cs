@@ -21,7 +21,7 @@ internal sealed partial class TraceEmitter
         Label Label,
         int[] Registers,
         int[] Predicates,
-        KeyValuePair<int, Transfer>[] Prepared,
+        Reliance[] Prepared,
         Slot[] Slots,
         Shape Shape,
         ulong Ip,
@@ -35,12 +35,12 @@ internal sealed partial class TraceEmitter
     );
 
     private readonly List<Exit> _exits = [];
-    private readonly HashSet<Label> _used = [];
+    private readonly HashSet<int> _used = [];
 
     // What has been changed since the trace was entered and is not in the state yet.
-    private readonly SortedSet<int> _changed = [];
-    private readonly SortedSet<int> _changedPredicates = [];
-    private readonly SortedDictionary<int, Transfer> _prepared = [];
+    private readonly HashSet<int> _changed = [];
+    private readonly HashSet<int> _changedPredicates = [];
+    private readonly Reliance?[] _prepared = new Reliance?[Reliance.Registers];
     private readonly HashSet<Slot> _changedSlots = [];
     private Shape _shape;
 
@@ -56,16 +56,16 @@ internal sealed partial class TraceEmitter
     )
     {
         Label label = _il.DefineLabel();
-        IEnumerable<int> registers = _plan.WritesAllBack ? _plan.Written.Order() : _changed;
+        IEnumerable<int> registers = (_plan.WritesAllBack ? _plan.Written : _changed).Order();
         IEnumerable<int> predicates = _plan.WritesAllBack
             ? Enumerable.Range(0, 32).Where(one => (_plan.PredicatesWritten >> one & 1) != 0)
-            : _changedPredicates;
+            : _changedPredicates.Order();
         _exits.Add(
             new(
                 label,
                 [.. registers],
                 [.. predicates],
-                [.. _prepared],
+                [.. _prepared.OfType<Reliance>()],
                 _plan.WritesAllBack ? [.. AllSlots] : [.. _changedSlots],
                 _shape,
                 ip,
@@ -87,7 +87,7 @@ internal sealed partial class TraceEmitter
     /// </summary>
     private void EmitExits()
     {
-        Exit[] used = [.. _exits.Where(exit => _used.Contains(exit.Label))];
+        Exit[] used = [.. _exits.Where(exit => _used.Contains(exit.Label.Id))];
         if (!_plan.WritesAllBack)
         {
             foreach (Exit exit in used)
@@ -101,7 +101,11 @@ internal sealed partial class TraceEmitter
         }
         LocalBuilder number = _il.DeclareLocal(typeof(int));
         Label back = _il.DefineLabel();
-        Label[] ends = [.. used.Select(_ => _il.DefineLabel())];
+        Label[] ends = new Label[used.Length];
+        for (int index = 0; index < used.Length; index++)
+        {
+            ends[index] = _il.DefineLabel();
+        }
         for (int index = 0; index < used.Length; index++)
         {
             _il.MarkLabel(used[index].Label);
@@ -124,7 +128,7 @@ internal sealed partial class TraceEmitter
     /// <summary>The label, from here on one that is branched to.</summary>
     private Label Used(Label label)
     {
-        _used.Add(label);
+        _used.Add(label.Id);
         return label;
     }
 
@@ -157,9 +161,9 @@ internal sealed partial class TraceEmitter
 
     private void EmitEnd(Exit exit)
     {
-        foreach ((int number, Transfer transfer) in exit.Prepared)
+        foreach (Reliance known in exit.Prepared)
         {
-            EmitPrepare(number, transfer);
+            EmitPrepare(known.Number, known.Transfer);
         }
         if (exit.Shape != _plan.Steps[0].Before)
         {
@@ -220,9 +224,9 @@ internal sealed partial class TraceEmitter
 
     private void EmitPrepared()
     {
-        foreach ((int number, Transfer transfer) in _prepared)
+        foreach (Reliance known in _prepared.OfType<Reliance>())
         {
-            EmitPrepare(number, transfer);
+            EmitPrepare(known.Number, known.Transfer);
         }
     }
 

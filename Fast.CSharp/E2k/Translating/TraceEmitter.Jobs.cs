@@ -299,7 +299,7 @@ internal sealed partial class TraceEmitter
             }
             else if (type == typeof(bool))
             {
-                EmitDecider(job.Merge!.Value);
+                EmitDecider(job.Merge!);
             }
             else if (parameter.IsOut)
             {

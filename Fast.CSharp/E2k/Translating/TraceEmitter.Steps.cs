@@ -9,6 +9,9 @@ namespace Ashlar.E2k;
 
 internal sealed partial class TraceEmitter
 {
+    /// <summary>A predicate that the step writes, and what.</summary>
+    private sealed record PutPredicate(int Place, LocalBuilder Value);
+
     /// <summary>An operation of the bundle in hand, with its guard and what came of it.</summary>
     private sealed class Pending
     {
@@ -78,7 +81,7 @@ internal sealed partial class TraceEmitter
         {
             EmitGuarded(job.Guard, () => EmitSecond(job));
         }
-        List<(int Place, LocalBuilder Value)> logic = EmitLogic(bundle.Logic);
+        List<PutPredicate> logic = EmitLogic(bundle.Logic);
 
         // From here on nothing fails.
         foreach (Pending job in jobs)
@@ -115,7 +118,7 @@ internal sealed partial class TraceEmitter
         {
             if (TracePlan.Prepares(_step, setting) is { } transfer)
             {
-                _prepared[setting.Number] = transfer;
+                _prepared[setting.Number] = new(setting.Number, transfer);
             }
         }
         EmitLeave(index, isTaken);
@@ -261,20 +264,20 @@ internal sealed partial class TraceEmitter
         return jobs;
     }
 
-    private List<(int Place, LocalBuilder Value)> EmitLogic(ImmutableArray<LogicStep> steps)
+    private List<PutPredicate> EmitLogic(ImmutableArray<LogicStep> steps)
     {
         LocalBuilder?[] locals = new LocalBuilder?[8];
-        List<(int Place, LocalBuilder Value)> put = [];
+        List<PutPredicate> put = [];
         foreach (LogicStep step in steps)
         {
             if (step.Kind == LogicKind.Put)
             {
-                put.Add((_step.Before.PredicatePlace(step.Predicate), locals[step.Local]!));
+                put.Add(new(_step.Before.PredicatePlace(step.Predicate), locals[step.Local]!));
                 continue;
             }
             if (step.Kind == LogicKind.Take)
             {
-                EmitDecider(step.Source);
+                EmitDecider(step.Source!);
             }
             else
             {

@@ -102,7 +102,7 @@ internal sealed partial class TraceEmitter
     {
         // Where the next pass leaves the trace it knows nothing of what this one prepared.
         EmitPrepared();
-        _prepared.Clear();
+        Array.Clear(_prepared);
         EmitAdvances(_advances);
         _advances = 0;
         _shape = _plan.Steps[0].Before;

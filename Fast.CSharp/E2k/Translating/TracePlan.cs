@@ -10,7 +10,7 @@ using System.Runtime.Intrinsics;
 namespace Ashlar.E2k;
 
 /// <summary>A fetch instruction that a trace's moves take from.</summary>
-internal readonly record struct FetchKey(bool IsLeft, int Area);
+internal sealed record FetchKey(bool IsLeft, int Area);
 
 /// <summary>
 /// The part of a recorded path that can be translated, and what it touches. In a trace all values
@@ -23,9 +23,11 @@ internal sealed class TracePlan
     private readonly HashSet<int> _certain = [];
     private readonly HashSet<int> _invalid = [];
     private readonly HashSet<int> _perhaps = [];
-    private readonly Dictionary<int, Transfer> _known = [];
+    private readonly Reliance?[] _known = new Reliance?[Reliance.Registers];
     private readonly List<Reliance> _relies = [];
-    private readonly Dictionary<TraceStep, Transfer> _transfers = [];
+    private readonly Dictionary<TraceStep, Reliance> _transfers = new(
+        ReferenceEqualityComparer.Instance
+    );
     private uint _certainPredicates;
 
     internal TracePlan(
@@ -103,7 +105,7 @@ internal sealed class TracePlan
 
     /// <summary>Places that have a value when the trace begins.</summary>
     internal IEnumerable<int> Loaded =>
-        WritesAllBack ? LiveIn.Union(Written).Order() : LiveIn.Order();
+        WritesAllBack ? new HashSet<int>([.. LiveIn, .. Written]).Order() : LiveIn.Order();
 
     internal uint PredicatesLoaded =>
         WritesAllBack ? PredicatesIn | PredicatesWritten : PredicatesIn;
@@ -159,13 +161,11 @@ internal sealed class TracePlan
         };
 
     /// <summary>What the transfer register of a step's jump or call holds.</summary>
-    internal Transfer PreparedAt(TraceStep step) => _transfers[step];
+    internal Transfer PreparedAt(TraceStep step) => _transfers[step].Transfer;
 
     /// <summary>What was relied on at the beginning still holds at the end.</summary>
     private bool CanRepeat() =>
-        _relies.All(one =>
-            !_known.TryGetValue(one.Number, out Transfer now) || now == one.Transfer
-        );
+        _relies.TrueForAll(one => _known[one.Number] is not { } now || now == one);
 
     private bool Add(TraceStep step)
     {
@@ -176,7 +176,7 @@ internal sealed class TracePlan
         }
         bool reads =
             bundle.Jobs.All(job => ReadsOf(step, job))
-            && bundle.Logic.All(logic => logic.Kind != LogicKind.Take || Reads(step, logic.Source))
+            && bundle.Logic.All(logic => logic.Kind != LogicKind.Take || Reads(step, logic.Source!))
             && bundle.Moves.All(move => ReadsOf(step, move))
             && bundle.Decision.All(decider => Reads(step, decider));
         if (!reads || !AddLeave(step))
@@ -266,14 +266,14 @@ internal sealed class TracePlan
         Bundle bundle = step.Bundle;
         if (bundle.Leave is LeaveKind.Jump or LeaveKind.Call)
         {
-            if (!_known.TryGetValue(bundle.Transfer, out Transfer prepared))
+            if (_known[bundle.Transfer] is not { } prepared)
             {
-                prepared = step.Prepared;
+                prepared = new(bundle.Transfer, step.Prepared);
                 _known[bundle.Transfer] = prepared;
-                _relies.Add(new(bundle.Transfer, prepared));
+                _relies.Add(prepared);
             }
             _transfers[step] = prepared;
-            bool isFit = (bundle.Leave, prepared.Kind) switch
+            bool isFit = (bundle.Leave, prepared.Transfer.Kind) switch
             {
                 (_, TransferKind.Direct) => true,
                 (LeaveKind.Jump, TransferKind.Return) => bundle.Transfer == 3,
@@ -288,7 +288,7 @@ internal sealed class TracePlan
         {
             if (Prepares(step, setting) is { } transfer)
             {
-                _known[setting.Number] = transfer;
+                _known[setting.Number] = new(setting.Number, transfer);
             }
         }
         return true;
@@ -355,7 +355,14 @@ internal sealed class TracePlan
             }
         }
         // A source that the function does not look at must be valid all the same.
-        return sources.Skip(taken).All(source => Reads(step, source, false));
+        for (; taken < sources.Length; taken++)
+        {
+            if (!Reads(step, sources[taken], false))
+            {
+                return false;
+            }
+        }
+        return true;
     }
 
     private bool ReadsOf(TraceStep step, ArrayMove move)
