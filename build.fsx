@@ -392,7 +392,7 @@ let bench arguments =
 
     let arguments =
         match arguments with
-        | "storaged" :: _ -> arguments
+        | ("storaged" | "img") :: _ -> arguments
         | _ -> withDefault "--filter" "*" arguments
 
     run dotnet ($"conformance/Benchmarks/bin/Release/net10.0/{program}" :: arguments)
@@ -552,7 +552,7 @@ let targets = [
     "prove", "verify the proofs; --mutants plants mistakes in them instead", prove
     "mutants", "hunt every bug planted in the engine; --seed N, --steps N, --json FILE", mutants
     "bench",
-    "the benchmarks, Fast against Reference; --filter GLOB; or `storaged`, against QEMU",
+    "the benchmarks, Fast against Reference; --filter GLOB; or `storaged` or `img`, against QEMU",
     bench
     "publish", "put ashlar-conform and ashlar, as native code, under out/bin", publish
     "clean", "remove everything a build leaves", clean

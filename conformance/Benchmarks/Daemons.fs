@@ -17,20 +17,6 @@ let private pairs = 11
 /// Rounds of add, reopen and del in one run.
 let private rounds = 500
 
-let private start (program: string) (directory: string) (arguments: string list) =
-    let info =
-        ProcessStartInfo(
-            program,
-            arguments,
-            WorkingDirectory = directory,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true
-        )
-
-    match Process.Start info with
-    | null -> failwith $"{program} does not start"
-    | child -> child
-
 let private expect (reader: StreamReader) (what: string) =
     match reader.ReadLine() with
     | null -> failwith "the daemon has gone"
@@ -40,7 +26,7 @@ let private expect (reader: StreamReader) (what: string) =
 /// Milliseconds from the start of the process to its greeting.
 let private greeting (program: string) (directory: string) : float =
     let clock = Stopwatch.StartNew()
-    use child = start program directory [ "--chardev"; "stdio,id=c"; "--monitor"; "c" ]
+    use child = Pairs.start program directory [ "--chardev"; "stdio,id=c"; "--monitor"; "c" ]
     expect child.StandardOutput "QMP"
     let taken = clock.Elapsed.TotalMilliseconds
     child.Kill()
@@ -81,7 +67,7 @@ let private commands (program: string) (directory: string) : float =
     let path = Path.Combine(directory, "qmp.sock")
 
     use child =
-        start program directory [
+        Pairs.start program directory [
             "--blockdev"
             "null-co,node-name=b,size=1048576"
             "--chardev"
@@ -118,57 +104,20 @@ let private commands (program: string) (directory: string) : float =
             child.Kill()
             child.WaitForExit()
 
-let private median (values: float list) = (List.sort values)[values.Length / 2]
-
-let private text (digits: string) (x: float) = x.ToString(digits, CultureInfo.InvariantCulture)
-
 let private compare (what: string) (digits: string) (ours: string) (theirs: string) measure =
-    let directory = Directory.CreateTempSubdirectory "ashlar-bench-"
+    Pairs.inScratch (fun directory ->
+        let both =
+            Pairs.measured pairs (fun () -> measure ours directory) (fun () ->
+                measure theirs directory)
 
-    try
-        let measured = [
-            for number in 1..pairs do
-                // Who goes first changes from pair to pair.
-                if number % 2 = 0 then
-                    let a = measure ours directory.FullName
-                    a, measure theirs directory.FullName
-                else
-                    let b = measure theirs directory.FullName
-                    measure ours directory.FullName, b
-        ]
-
-        let ratio = measured |> List.map (fun (a, b) -> a / b) |> median
-        let ours = measured |> List.map fst |> median
-        let theirs = measured |> List.map snd |> median
-
-        printfn
-            "| %s | %s | %s | %s |"
-            what
-            (text digits ours)
-            (text digits theirs)
-            (text "F2" ratio)
-    finally
-        directory.Delete true
-
-let private onPath (program: string) =
-    (string (Environment.GetEnvironmentVariable "PATH")).Split Path.PathSeparator
-    |> Array.map (fun directory -> Path.Combine(directory, program))
-    |> Array.tryFind File.Exists
+        let ours, theirs, ratio = Pairs.medians both
+        let text = Pairs.text digits
+        printfn "| %s | %s | %s | %s |" what (text ours) (text theirs) (Pairs.text "F2" ratio))
 
 /// Prints both figures with their ratio; the medians of pairs.
 let run () : int =
-    let ours = Path.GetFullPath "out/bin/qemu-storage-daemon"
-
-    match onPath "qemu-storage-daemon", File.Exists ours with
-    | Some theirs, true ->
+    Pairs.withBoth "qemu-storage-daemon" (fun ours theirs ->
         printfn "| what | ashlar | QEMU | ratio |"
         printfn "| --- | --- | --- | --- |"
         compare "start to greeting, ms" "F1" ours theirs greeting
-        compare "commands a second" "N0" ours theirs commands
-        0
-    | None, _ ->
-        eprintfn "There is no qemu-storage-daemon on the PATH."
-        1
-    | _, false ->
-        eprintfn "First: dotnet fsi build.fsx publish"
-        1
+        compare "commands a second" "N0" ours theirs commands)

@@ -59,4 +59,5 @@ let private measure (arguments: string array) =
 let main arguments =
     match arguments with
     | [| "storaged" |] -> Daemons.run ()
+    | [| "img" |] -> ImageTools.compare ()
     | _ -> measure arguments

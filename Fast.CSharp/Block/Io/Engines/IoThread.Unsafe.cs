@@ -18,7 +18,8 @@ public sealed partial class IoThread
             {
                 entries[count++] = Readable(uring);
             }
-            if (_aio is { } aio)
+            KernelQueue? aio = _aio;
+            if (aio is not null)
             {
                 entries[count++] = Readable(aio);
             }
@@ -35,6 +36,10 @@ public sealed partial class IoThread
             if (entries[0].Found != 0)
             {
                 EventDescriptor.Drain(_wakeUp);
+            }
+            if (aio is not null && entries[count - 1].Found != 0)
+            {
+                aio.Woken();
             }
         }
         Interlocked.Exchange(ref _isAsleep, 0);

@@ -60,6 +60,9 @@ internal abstract class KernelQueue : IDisposable
     /// <summary>Tells the kernel of what has been accepted.</summary>
     internal abstract void Send();
 
+    /// <summary>Its descriptor woke the loop.</summary>
+    internal virtual void Woken() { }
+
     /// <summary>Takes the answers that are there, in the loop; false when there are none.</summary>
     internal abstract bool TakeAnswers();
 
