@@ -86,8 +86,9 @@ public sealed partial class Qcow2Driver : BlockDriver
     // BLK-OPEN-011, then BLK-OPEN-021 for a node that is to be read-write.
     private BlockError? Read(bool isWritable, out Qcow2Image? image)
     {
-        BlockError? error = Qcow2Image.Open(Node.File!, out image);
-        if (error is null && isWritable)
+        bool isForCheck = Node.Graph.Options.IsForCheck;
+        BlockError? error = Qcow2Image.Open(Node.File!, isForCheck, out image);
+        if (error is null && isWritable && !isForCheck)
         {
             error = image!.CheckWritable();
         }

@@ -33,6 +33,12 @@ public sealed class BlockGraphOptions
     /// </summary>
     public bool LeavesLocked { get; init; }
 
+    /// <summary>
+    /// True when images are opened to be checked or repaired only: a damaged or dirty one opens
+    /// read-write, too, and refuses writes (BLK-IMG-017).
+    /// </summary>
+    public bool IsForCheck { get; init; }
+
     /// <summary>The throttle groups that exist from the start (BLK-OBJ-001).</summary>
     public IReadOnlyCollection<string> ThrottleGroups { get; init; } = [];
 }

@@ -1,5 +1,5 @@
-// `img check`: whether an image's tables agree with its counts. Spec: spec/block/img.md
-// (BLK-IMG-016).
+// `img check`: whether an image's tables agree with its counts, and making them agree. Spec:
+// spec/block/img.md (BLK-IMG-016, BLK-IMG-017).
 using System;
 using System.Collections.Generic;
 using System.Globalization;
@@ -11,7 +11,8 @@ namespace Ashlar.Tools.Img;
 
 internal static class CheckCommand
 {
-    public const string Usage = "[-f FMT] [--output=human|json] [-T CACHE] [-q] [-U] FILENAME";
+    public const string Usage =
+        "[-f FMT] [-r leaks|all] [--output=human|json] [-T CACHE] [-q] [-U] FILENAME";
 
     private const int Corrupt = 2;
     private const int Leaking = 3;
@@ -30,10 +31,16 @@ internal static class CheckCommand
     public static async Task<int> RunAsync(string program, string[] arguments)
     {
         Switches given = Switches.Read(program, arguments, Known);
-        if (given.Has("r"))
+        Qcow2Fixes fixes = given.Find("r") switch
         {
-            throw new ImgException("Repairing is not supported");
-        }
+            null => Qcow2Fixes.None,
+            "leaks" => Qcow2Fixes.Leaks,
+            "all" => Qcow2Fixes.All,
+            string other => throw ImgException.Misuse(
+                program,
+                $"Unknown option value for -r (expecting 'leaks' or 'all'): {other}"
+            ),
+        };
         if (given.Operands.Count != 1)
         {
             throw ImgException.Misuse(program, "Expecting one image file name");
@@ -42,6 +49,8 @@ internal static class CheckCommand
         ImageAccess access = new()
         {
             Format = given.Find("f"),
+            IsWritable = fixes != Qcow2Fixes.None,
+            IsForCheck = true,
             IsShared = given.Has("U"),
             Cache = CacheMode.Of(given.Find("T") ?? "writeback", "Invalid source cache option: "),
         };
@@ -50,22 +59,47 @@ internal static class CheckCommand
         {
             throw new ImgException("This image format does not support checks", code: NoChecks);
         }
-        (Qcow2CheckResult result, BlockError? error) = await qcow2
-            .CheckAsync()
+        bool isQuiet = given.Has("q");
+        Qcow2CheckResult result = await CheckAsync(qcow2, fixes).ConfigureAwait(false);
+        (long fixedCorruptions, long fixedLeaks) = (result.CorruptionsFixed, result.LeaksFixed);
+        if (fixedCorruptions > 0 || fixedLeaks > 0)
+        {
+            if (!isQuiet && !isJson)
+            {
+                Console.Out.Write(
+                    "The following inconsistencies were found and repaired:\n\n"
+                        + $"    {fixedLeaks} leaked clusters\n    {fixedCorruptions} corruptions"
+                        + "\n\nDouble checking the fixed image now...\n"
+                );
+            }
+            result = await CheckAsync(qcow2, Qcow2Fixes.None).ConfigureAwait(false);
+            (result.CorruptionsFixed, result.LeaksFixed) = (fixedCorruptions, fixedLeaks);
+        }
+        if (!isQuiet)
+        {
+            string name = given.Operands[0];
+            Console.Out.Write(isJson ? OutputForm.Json(ToJson(result, name)) : ToText(result));
+        }
+        if (result.CheckErrors > 0)
+        {
+            throw new ImgException("Check failed");
+        }
+        return result.Corruptions > 0 ? Corrupt
+            : result.Leaks > 0 ? Leaking
+            : 0;
+    }
+
+    private static async Task<Qcow2CheckResult> CheckAsync(Qcow2Image image, Qcow2Fixes fixes)
+    {
+        (Qcow2CheckResult result, BlockError? error) = await image
+            .CheckAsync(fixes)
             .ConfigureAwait(false);
         foreach (string line in result.Lines)
         {
             Console.Error.Write(line + "\n");
         }
         ImgException.ThrowIf(error, "Check failed: ");
-        if (!given.Has("q"))
-        {
-            string name = given.Operands[0];
-            Console.Out.Write(isJson ? OutputForm.Json(ToJson(result, name)) : ToText(result));
-        }
-        return result.Corruptions > 0 ? Corrupt
-            : result.Leaks > 0 ? Leaking
-            : 0;
+        return result;
     }
 
     // Numbers that are 0 are left out, as in QEMU, but for that of errors of the check itself.
@@ -75,11 +109,13 @@ internal static class CheckCommand
         [
             ("filename", OptionValue.Of(name)),
             ("format", OptionValue.Of("qcow2")),
-            ("check-errors", OptionValue.Of(0L)),
+            ("check-errors", OptionValue.Of(result.CheckErrors)),
         ];
         Add("image-end-offset", result.EndBytes);
         Add("corruptions", result.Corruptions);
         Add("leaks", result.Leaks);
+        Add("corruptions-fixed", result.CorruptionsFixed);
+        Add("leaks-fixed", result.LeaksFixed);
         Add("total-clusters", result.TotalClusters);
         Add("allocated-clusters", result.AllocatedClusters);
         Add("fragmented-clusters", result.FragmentedClusters);
@@ -98,7 +134,7 @@ internal static class CheckCommand
     private static string ToText(Qcow2CheckResult result)
     {
         StringBuilder text = new();
-        if (result.Corruptions == 0 && result.Leaks == 0)
+        if (result is { Corruptions: 0, Leaks: 0, CheckErrors: 0 })
         {
             text.Append("No errors were found on the image.\n");
         }
@@ -113,6 +149,11 @@ internal static class CheckCommand
             text.Append(CultureInfo.InvariantCulture, $"\n{result.Leaks} leaked clusters were ")
                 .Append("found on the image.\nThis means waste of disk space, but no harm to ")
                 .Append("data.\n");
+        }
+        if (result.CheckErrors > 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\n{result.CheckErrors} internal errors ")
+                .Append("have occurred during the check.\n");
         }
         long allocated = result.AllocatedClusters;
         if (result.TotalClusters > 0 && allocated > 0)

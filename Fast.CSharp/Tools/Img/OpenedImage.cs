@@ -41,6 +41,9 @@ internal sealed record ImageAccess
 
     /// <summary>Whether the image is only described: an encrypted one stays locked.</summary>
     public bool IsOnlyDescribed { get; init; }
+
+    /// <summary>Whether the image is only checked: a damaged one opens read-write.</summary>
+    public bool IsForCheck { get; init; }
 }
 
 /// <summary>An open image.</summary>
@@ -85,6 +88,7 @@ internal sealed class OpenedImage : IDisposable
                 HostFiles = LinuxHostFiles.Instance,
                 RemoteExports = new NbdConnector(),
                 LeavesLocked = access.IsOnlyDescribed,
+                IsForCheck = access.IsForCheck,
             }
         );
         try

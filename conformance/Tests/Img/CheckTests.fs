@@ -86,10 +86,105 @@ let private scenario (random: Random) =
             else
                 Expect.equal output expected errors)
 
+/// The first L2 table; 0 when there is none.
+let private l2Of bytes = int (big64 bytes (int (big64 bytes 40)) &&& 0x00fffffffffffe00UL)
+
+let private put64 (bytes: byte[]) (offset: int) (value: uint64) =
+    Buffers.Binary.BinaryPrimitives.WriteUInt64BigEndian(Span(bytes, offset, 8), value)
+
+/// Damage that QEMU repairs, or leaves, as Ashlar does; FMT-QCOW2-811 says where it does not.
+let private damageToRepair (random: Random) (path: string) =
+    let bytes = File.ReadAllBytes path
+    let cluster = 1 <<< int bytes[23]
+    let table = int (big64 bytes 48)
+    let counts = int (big64 bytes table)
+    let l1 = int (big64 bytes 40)
+    let l2 = l2Of bytes
+    let isRebuilt = random.Next 3 = 0
+    let unaligned () = 0x8000000000000000UL + uint64 (512 * random.Next(1, 200))
+
+    if isRebuilt then
+        put64 bytes table 0UL
+
+    for _ in 1 .. 1 + random.Next 3 do
+        match random.Next 7 with
+        | 0 -> bytes[counts + 1 + 2 * random.Next 30] <- byte (random.Next 4)
+        | 1 when l2 <> 0 -> bytes[l1] <- bytes[l1] ^^^ 128uy
+        | 2 when l2 <> 0 ->
+            let at = l2 + 8 * random.Next 8
+
+            if bytes[at] &&& 64uy = 0uy then
+                bytes[at] <- bytes[at] ^^^ 128uy
+        | 3 when l2 <> 0 -> put64 bytes (l2 + 8 * random.Next 12) (unaligned () ||| 1UL)
+        | 4 when l2 <> 0 && not isRebuilt -> put64 bytes (l2 + 8 * random.Next 12) (unaligned ())
+        | 5 when l2 <> 0 && not isRebuilt ->
+            let place = (bytes.Length / cluster + random.Next 5) * cluster
+            put64 bytes (l2 + 8 * random.Next 12) (0x8000000000000000UL + uint64 place)
+        | _ -> bytes[79] <- byte (random.Next 4)
+
+    File.WriteAllBytes(path, bytes)
+
+let private repair (random: Random) =
+    Temporary.withDirectory "check" (fun directory ->
+        let cluster = [| 512; 4096; 65536 |][random.Next 3]
+        let raw = Array.zeroCreate<byte>(cluster * (4 + random.Next 60))
+
+        for _ in 0 .. random.Next 6 do
+            let from = random.Next raw.Length
+            let till = min raw.Length (from + random.Next(8 * cluster))
+            random.NextBytes(Span(raw, from, till - from))
+
+        File.WriteAllBytes(Path.Combine(directory, "a.raw"), raw)
+        let compressed = if random.Next 3 = 0 then [ "-c" ] else []
+        let options = [ "-f"; "raw"; "-O"; "qcow2"; "-o"; $"cluster_size={cluster}" ]
+        make directory ([ "convert" ] @ compressed @ options @ [ "a.raw"; "a.qcow2" ])
+
+        if random.Next 3 = 0 then
+            make directory [ "snapshot"; "-c"; "s"; "a.qcow2" ]
+
+        let path = Path.Combine(directory, "a.qcow2")
+        damageToRepair random path
+        let bytes = File.ReadAllBytes path
+        let mode = if random.Next 3 = 0 then "leaks" else "all"
+        let form = if random.Next 2 = 0 then "human" else "json"
+        let arguments = [ "check"; "-f"; "qcow2"; "-r"; mode; $"--output={form}"; "a.qcow2" ]
+        let code, output, errors = ours directory arguments
+        let left = theirs directory [ "check"; "-q"; "-f"; "qcow2"; "a.qcow2" ]
+        File.WriteAllBytes(path, bytes)
+        let expectedCode, expected, expectedErrors = theirs directory arguments
+        let lines (text: string) = text.Replace("ashlar img: ", "").Split '\n' |> Array.sort
+
+        Expect.equal
+            (lines errors)
+            (lines (expectedErrors.Replace("qemu-img: ", "")))
+            $"what {mode} says"
+
+        Expect.equal code expectedCode $"the exit code: {errors}"
+
+        if form = "json" && expected <> "" then
+            Expect.equal (members output) (members expected) errors
+        else
+            Expect.equal output expected errors
+
+        if code <> 1 then
+            let leftCode, _, leftErrors = left
+            Expect.equal leftCode code $"QEMU's word on the repaired image: {leftErrors}")
+
 let tests =
     testList "check" [
         let name = "check finds what QEMU's does (BLK-IMG-016, FMT-QCOW2-801, FMT-QCOW2-803)"
         test name { Seeds.forSeeds name 12 scenario }
+
+        let repaired = "check -r repairs what QEMU's does (BLK-IMG-017, FMT-QCOW2-810)"
+        test repaired { Seeds.forSeeds repaired 20 repair }
+
+        test "a repair of something else is refused (BLK-IMG-017)" {
+            Temporary.withDirectory "check" (fun directory ->
+                let code, _, errors = ours directory [ "check"; "-r"; "some"; "a.qcow2" ]
+                Expect.equal code 1 "the exit code"
+                let text = "Unknown option value for -r (expecting 'leaks' or 'all'): some"
+                Expect.stringContains errors text "text")
+        }
 
         test "what has no check is code 63 (BLK-IMG-016)" {
             Temporary.withDirectory "check" (fun directory ->

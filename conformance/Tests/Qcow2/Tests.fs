@@ -6,6 +6,7 @@ let all = [
     ForeignTests.tests
     GrowthTests.tests
     CrashTests.tests
+    RepairTests.tests
     ConcurrencyTests.tests
     HostileTests.tests
 ]

@@ -1,5 +1,6 @@
-// A check of a whole image: every reference counted anew and compared with the counts. It changes
-// nothing. Spec: spec/formats/qcow2/consistency.md (FMT-QCOW2-801 to -806), refcounts.md.
+// A check of a whole image: every reference counted anew and compared with the counts. What it
+// repairs is in the other part of the class. Spec: spec/formats/qcow2/consistency.md
+// (FMT-QCOW2-801 to -806), refcounts.md.
 using System;
 using System.Buffers;
 using System.Buffers.Binary;
@@ -16,6 +17,13 @@ internal sealed class Qcow2CheckResult
 
     /// <summary>Clusters that count more references than there are.</summary>
     public long Leaks { get; set; }
+
+    /// <summary>What could not be looked at.</summary>
+    public long CheckErrors { get; set; }
+
+    public long CorruptionsFixed { get; set; }
+
+    public long LeaksFixed { get; set; }
 
     public long TotalClusters { get; set; }
 
@@ -34,20 +42,24 @@ internal sealed class Qcow2CheckResult
     public List<string> Lines { get; } = [];
 }
 
-internal sealed class Qcow2Checker(ImageStorage storage, Qcow2Header header)
+internal sealed partial class Qcow2Checker(
+    ImageStorage storage,
+    Qcow2Header header,
+    Qcow2Fixes fixes = Qcow2Fixes.None
+)
 {
     // A damaged image can have as many faults as clusters; nobody reads them all.
     private const int MostLines = 10_000;
 
     private readonly Qcow2Geometry _geometry = header.Geometry;
     private readonly Qcow2CheckResult _result = new();
-    private readonly long _fileBytes = storage.LengthBytes;
 
     // References to second-level tables: how many, and the active entry's number or -1.
     private readonly Dictionary<long, (uint Times, long Active)> _tables = [];
     private readonly List<(long Index, ulong Entry)> _activeL1 = [];
-    private uint[] _references = [];
+    private Qcow2References _references = new(header.Geometry, 0);
     private ulong[] _counts = [];
+    private long _fileBytes;
     private long _l1Entries;
     private long _nextContiguous;
 
@@ -56,35 +68,42 @@ internal sealed class Qcow2Checker(ImageStorage storage, Qcow2Header header)
     /// </summary>
     internal async ValueTask<(Qcow2CheckResult Result, BlockError? Error)> RunAsync()
     {
-        long clusters = _geometry.ClustersFor(_fileBytes) + 1;
-        if (clusters > Array.MaxLength / sizeof(ulong))
-        {
-            return (_result, Qcow2Header.Refused("qcow2: the file is too long for a check"));
-        }
-        _references = new uint[clusters];
-        _counts = new ulong[clusters];
         _result.TotalClusters = _geometry.ClustersFor((long)header.SizeBytes);
-        Count(0, _geometry.ClusterBytes, 1);
         BlockError? error =
-            await AddL1Async((long)header.L1Offset, header.L1EntryCount, isActive: true)
-                .ConfigureAwait(false)
-            ?? await AddSnapshotsAsync().ConfigureAwait(false)
-            ?? await AddTablesAsync().ConfigureAwait(false)
-            ?? await AddRefcountsAsync().ConfigureAwait(false);
-        if (error is null)
-        {
-            Compare();
-            error = await CheckCopiedAsync().ConfigureAwait(false);
-        }
+            await CountAllAsync(fixes).ConfigureAwait(false)
+            ?? await CompareAndRepairAsync().ConfigureAwait(false)
+            ?? await CheckCopiedAsync().ConfigureAwait(false);
         return (_result, error);
     }
 
+    // What was counted before is forgotten.
+    private async ValueTask<BlockError?> CountAllAsync(Qcow2Fixes allowed)
+    {
+        _fileBytes = storage.LengthBytes;
+        long clusters = _geometry.ClustersFor(_fileBytes) + 1;
+        if (clusters > Array.MaxLength / sizeof(ulong))
+        {
+            return Qcow2Header.Refused("qcow2: the file is too long for a check");
+        }
+        _references = new Qcow2References(_geometry, _fileBytes);
+        _counts = new ulong[clusters];
+        Forget(allowed);
+        Reserve(0, _geometry.ClusterBytes, MetadataUse.Other);
+        Count(0, _geometry.ClusterBytes, 1);
+        return await AddL1Async((long)header.L1Offset, header.L1EntryCount, isActive: true)
+                .ConfigureAwait(false)
+            ?? await AddSnapshotsAsync().ConfigureAwait(false)
+            ?? await AddTablesAsync().ConfigureAwait(false)
+            ?? await AddRefcountsAsync().ConfigureAwait(false)
+            ?? await ZeroUnalignedAsync().ConfigureAwait(false);
+    }
+
     // FMT-QCOW2-307, FMT-QCOW2-804
-    private void Count(long offset, long length, uint times)
+    private bool Count(long offset, long length, uint times)
     {
         if (length == 0)
         {
-            return;
+            return true;
         }
         long beyond = _fileBytes + _geometry.ClusterBytes;
         if (offset >= Qcow2Limits.HostEndBytes || offset + length >= beyond)
@@ -93,14 +112,11 @@ internal sealed class Qcow2Checker(ImageStorage storage, Qcow2Header header)
                 "ERROR: counting reference for region exceeding the end of the file by one cluster "
                     + $"or more: offset 0x{Hex(offset)} size 0x{Hex(length)}"
             );
-            return;
+            MissRange(offset, length, times);
+            return false;
         }
-        long last = (offset + length - 1) >> _geometry.ClusterBits;
-        for (long cluster = offset >> _geometry.ClusterBits; cluster <= last; cluster++)
-        {
-            ulong sum = (ulong)_references[cluster] + times;
-            _references[cluster] = (uint)Math.Min(sum, uint.MaxValue);
-        }
+        _references.Add(offset, length, times, Overflow);
+        return true;
     }
 
     private async ValueTask<BlockError?> AddL1Async(long offset, long entries, bool isActive)
@@ -111,7 +127,9 @@ internal sealed class Qcow2Checker(ImageStorage storage, Qcow2Header header)
         {
             return Qcow2Header.Refused("qcow2: too many entries of L1 tables for a check");
         }
-        Count(offset, entries * sizeof(ulong), 1);
+        _missesTables |= !Count(offset, entries * sizeof(ulong), 1);
+        MetadataUse use = isActive ? MetadataUse.ActiveL1 : MetadataUse.Other;
+        Reserve(offset, entries * sizeof(ulong), use);
         return await WalkAsync(
                 offset,
                 entries,
@@ -132,10 +150,11 @@ internal sealed class Qcow2Checker(ImageStorage storage, Qcow2Header header)
                             $"ERROR l2_offset={Hex(table)}: Table is not cluster aligned; L1 entry "
                                 + "corrupted"
                         );
+                        _missesTables = true;
                     }
                     else if (table != 0)
                     {
-                        Count(table, _geometry.ClusterBytes, 1);
+                        _missesTables |= !Count(table, _geometry.ClusterBytes, 1);
                         _tables.TryGetValue(table, out var known);
                         long before = known.Times > 0 ? known.Active : -1;
                         long active = isActive ? index : before;
@@ -158,7 +177,8 @@ internal sealed class Qcow2Checker(ImageStorage storage, Qcow2Header header)
             BlockError? error = await WalkAsync(
                     table,
                     1L << _geometry.L2Bits,
-                    (_, entry) => AddEntry(entry, times, active >= 0)
+                    (index, entry) =>
+                        AddEntry(table + (index * sizeof(ulong)), entry, times, active >= 0)
                 )
                 .ConfigureAwait(false);
             if (error is not null)
@@ -169,7 +189,7 @@ internal sealed class Qcow2Checker(ImageStorage storage, Qcow2Header header)
         return null;
     }
 
-    private void AddEntry(ulong entry, uint times, bool isActive)
+    private void AddEntry(long place, ulong entry, uint times, bool isActive)
     {
         if ((entry & Qcow2Entry.Compressed) != 0)
         {
@@ -187,10 +207,15 @@ internal sealed class Qcow2Checker(ImageStorage storage, Qcow2Header header)
         }
         if (!_geometry.IsAligned((ulong)offset))
         {
-            string kind = (entry & Qcow2Entry.Zero) != 0 ? "Preallocated cluster" : "Data cluster";
-            Corrupt(
-                $"ERROR offset={Hex(offset)}: {kind} is not properly aligned; L2 entry corrupted."
-            );
+            bool isZero = (entry & Qcow2Entry.Zero) != 0;
+            string fault =
+                $"offset={Hex(offset)}: {(isZero ? "Preallocated" : "Data")} cluster is not "
+                + "properly aligned; L2 entry corrupted.";
+            if (isZero && TryZero(place, fault))
+            {
+                return;
+            }
+            Corrupt("ERROR " + fault);
         }
         if (isActive)
         {
@@ -228,45 +253,68 @@ internal sealed class Qcow2Checker(ImageStorage storage, Qcow2Header header)
     {
         long tableBytes = (long)header.RefcountTableClusters << _geometry.ClusterBits;
         Count((long)header.RefcountTableOffset, tableBytes, 1);
-        List<(long Index, long Offset)> blocks = [];
+        Reserve((long)header.RefcountTableOffset, tableBytes, MetadataUse.Other);
+        List<(long Index, ulong Entry)> blocks = [];
         BlockError? error = await WalkAsync(
                 (long)header.RefcountTableOffset,
                 tableBytes / sizeof(ulong),
-                (index, entry) => blocks.Add((index, (long)(entry & Qcow2Entry.RefcountOffsetMask)))
+                (index, entry) => blocks.Add((index, entry))
             )
             .ConfigureAwait(false);
-        foreach ((long index, long offset) in blocks)
+        foreach ((long index, ulong entry) in blocks)
         {
-            if (error is null && offset != 0)
+            if (error is null)
             {
-                error = await AddBlockAsync(index, offset).ConfigureAwait(false);
+                error = await AddBlockAsync(index, entry).ConfigureAwait(false);
             }
         }
         return error;
     }
 
-    private async ValueTask<BlockError?> AddBlockAsync(long index, long offset)
+    private async ValueTask<BlockError?> AddBlockAsync(long index, ulong entry)
     {
-        if (!_geometry.IsAligned((ulong)offset))
+        long offset = (long)(entry & Qcow2Entry.RefcountOffsetMask);
+        bool isAligned = _geometry.IsAligned((ulong)offset);
+        if (!isAligned || offset < 0)
+        {
+            _unreadableBlocks.Add(index);
+        }
+        if ((entry & ~Qcow2Entry.RefcountOffsetMask) != 0)
+        {
+            Corrupt($"ERROR refcount table entry {index} has reserved bits set");
+            _needsRebuild = true;
+        }
+        else if (!isAligned)
         {
             Corrupt(
                 $"ERROR refcount block {index} is not cluster aligned; refcount table entry "
                     + "corrupted"
             );
-            return null;
+            _needsRebuild = true;
         }
-        if (offset < 0 || offset >= _fileBytes)
+        else if (offset < 0 || offset >= _fileBytes)
         {
-            Corrupt($"ERROR refcount block {index} is outside image");
-            return null;
+            MissBlock(index);
         }
-        Count(offset, _geometry.ClusterBytes, 1);
-        if (_references[offset >> _geometry.ClusterBits] > 1)
+        else if (offset != 0)
         {
-            // FMT-QCOW2-313
-            uint references = _references[offset >> _geometry.ClusterBits];
-            Corrupt($"ERROR refcount block {index} refcount={references}");
+            Reserve(offset, _geometry.ClusterBytes, MetadataUse.Other);
+            Count(offset, _geometry.ClusterBytes, 1);
+            if (_references[offset >> _geometry.ClusterBits] > 1)
+            {
+                // FMT-QCOW2-313
+                uint references = _references[offset >> _geometry.ClusterBits];
+                Corrupt($"ERROR refcount block {index} refcount={references}");
+                _needsRebuild = true;
+            }
         }
+        bool isThere = isAligned && offset > 0 && offset < _fileBytes;
+        return isThere ? await ReadBlockAsync(index, offset).ConfigureAwait(false) : null;
+    }
+
+    private async ValueTask<BlockError?> ReadBlockAsync(long index, long offset)
+    {
+        _blocks[index] = offset;
         byte[] block = ArrayPool<byte>.Shared.Rent(_geometry.ClusterBytes);
         Memory<byte> bytes = block.AsMemory(0, _geometry.ClusterBytes);
         BlockError? error = await storage.ReadAsync(offset, bytes).ConfigureAwait(false);
@@ -279,86 +327,19 @@ internal sealed class Qcow2Checker(ImageStorage storage, Qcow2Header header)
             {
                 _counts[first + entry] = number;
             }
+            else if (_farCounts.ContainsKey(first + entry))
+            {
+                _farCounts[first + entry] = number;
+            }
         }
         ArrayPool<byte>.Shared.Return(block);
         return error;
     }
 
-    // FMT-QCOW2-308, FMT-QCOW2-309
-    private void Compare()
-    {
-        for (long cluster = 0; cluster < _counts.Length; cluster++)
-        {
-            // Of what is behind the file only what is referred to matters.
-            bool isInside = cluster < _counts.Length - 1 || _references[cluster] > 0;
-            ulong count = isInside ? _counts[cluster] : 0;
-            uint references = _references[cluster];
-            if (count != 0 || references != 0)
-            {
-                _result.EndBytes = Math.Max(
-                    _result.EndBytes,
-                    (cluster + 1) << _geometry.ClusterBits
-                );
-            }
-            if (count > references)
-            {
-                Leak(cluster, count, references);
-            }
-            else if (count < references)
-            {
-                Corrupt($"ERROR cluster {cluster} refcount={count} reference={references}");
-            }
-        }
-    }
-
-    // FMT-QCOW2-310
-    private async ValueTask<BlockError?> CheckCopiedAsync()
-    {
-        foreach ((long index, ulong entry) in _activeL1)
-        {
-            long table = Qcow2Entry.Offset(entry);
-            if (table == 0 || !_geometry.IsAligned((ulong)table) || table >= _fileBytes)
-            {
-                continue;
-            }
-            ulong count = CountOf(table);
-            if ((count == 1) != ((entry & Qcow2Entry.Copied) != 0))
-            {
-                Corrupt(
-                    $"ERROR OFLAG_COPIED L2 cluster: l1_index={index} l1_entry={Hex((long)entry)} "
-                        + $"refcount={count}"
-                );
-            }
-            BlockError? error = await WalkAsync(table, 1L << _geometry.L2Bits, CheckCopied)
-                .ConfigureAwait(false);
-            if (error is not null)
-            {
-                return error;
-            }
-        }
-        return null;
-
-        void CheckCopied(long _, ulong word)
-        {
-            long place = Qcow2Entry.Offset(word);
-            if ((word & Qcow2Entry.Compressed) != 0 || place == 0)
-            {
-                return;
-            }
-            ulong count = CountOf(place);
-            if ((count == 1) != ((word & Qcow2Entry.Copied) != 0))
-            {
-                Corrupt(
-                    $"ERROR OFLAG_COPIED data cluster: l2_entry={Hex((long)word)} refcount={count}"
-                );
-            }
-        }
-    }
-
     private ulong CountOf(long offset)
     {
         long cluster = offset >> _geometry.ClusterBits;
-        return cluster < _counts.Length ? _counts[cluster] : 0;
+        return cluster < _counts.Length ? _counts[cluster] : _farCounts.GetValueOrDefault(cluster);
     }
 
     private async ValueTask<BlockError?> AddSnapshotsAsync()
@@ -386,6 +367,7 @@ internal sealed class Qcow2Checker(ImageStorage storage, Qcow2Header header)
             if (isBad || entries > Qcow2Limits.MaxL1Bytes / sizeof(ulong) || at > _fileBytes)
             {
                 Corrupt($"ERROR snapshot {index} has an invalid L1 table or is beyond the file");
+                _missesTables = true;
                 return null;
             }
             error = await AddL1Async(l1, entries, isActive: false).ConfigureAwait(false);
@@ -395,6 +377,7 @@ internal sealed class Qcow2Checker(ImageStorage storage, Qcow2Header header)
             }
         }
         Count(start, at - start, 1);
+        Reserve(start, at - start, MetadataUse.Other);
         return null;
     }
 
@@ -426,12 +409,6 @@ internal sealed class Qcow2Checker(ImageStorage storage, Qcow2Header header)
         }
         ArrayPool<byte>.Shared.Return(buffer);
         return error;
-    }
-
-    private void Leak(long cluster, ulong count, uint references)
-    {
-        _result.Leaks++;
-        Say($"Leaked cluster {cluster} refcount={count} reference={references}");
     }
 
     private void Corrupt(string line)

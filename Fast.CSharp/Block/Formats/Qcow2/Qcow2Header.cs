@@ -51,7 +51,7 @@ internal sealed class Qcow2Header
     internal uint RefcountTableClusters { get; set; }
     internal uint SnapshotCount { get; private init; }
     internal ulong SnapshotsOffset { get; private init; }
-    internal ulong IncompatibleFeatures { get; private init; }
+    internal ulong IncompatibleFeatures { get; set; }
     internal ulong CompatibleFeatures { get; private init; }
     internal ulong AutoclearFeatures { get; set; }
     internal uint RefcountOrder { get; private init; }
@@ -101,8 +101,11 @@ internal sealed class Qcow2Header
         return header.CheckCompressionType();
     }
 
-    /// <summary>The checks that follow the feature bits: refcounts, tables, size.</summary>
-    internal BlockError? CheckTables()
+    /// <summary>
+    /// The checks that follow the feature bits: refcounts, tables, size. A refcount table may be
+    /// missing when it can be made anew (FMT-QCOW2-811).
+    /// </summary>
+    internal BlockError? CheckTables(bool isForCheck)
     {
         if (RefcountOrder > Qcow2Limits.MaxRefcountOrder)
         {
@@ -112,7 +115,7 @@ internal sealed class Qcow2Header
         {
             return Refused("qcow2: encryption is not supported");
         }
-        if (RefcountTableClusters == 0)
+        if (RefcountTableClusters == 0 && !isForCheck)
         {
             return Refused("Image does not contain a reference count table");
         }

@@ -32,7 +32,10 @@ internal static class Qcow2HeaderReader
     private const ulong KnownFeatures =
         Qcow2Header.DirtyBit | Qcow2Header.CorruptBit | Qcow2Header.CompressionTypeBit;
 
-    internal static async ValueTask<Qcow2HeaderResult> ReadAsync(ImageStorage storage)
+    internal static async ValueTask<Qcow2HeaderResult> ReadAsync(
+        ImageStorage storage,
+        bool isForCheck
+    )
     {
         byte[] bytes = new byte[Qcow2Header.LargestKnownBytes];
         BlockError? error = await storage.ReadAsync(0, bytes).ConfigureAwait(false);
@@ -54,7 +57,7 @@ internal static class Qcow2HeaderReader
             return Failed(UnsupportedFeatures(unsupported, found.FeatureNames));
         }
         error =
-            header.CheckTables()
+            header.CheckTables(isForCheck)
             ?? await ReadExtensionsAsync(storage, header, found).ConfigureAwait(false);
         if (error is not null)
         {

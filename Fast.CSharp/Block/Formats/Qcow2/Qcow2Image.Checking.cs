@@ -1,4 +1,5 @@
-// A check of the whole image, alone with it (FMT-QCOW2-801).
+// A check of the whole image, alone with it (FMT-QCOW2-801), and its repair (FMT-QCOW2-810).
+using System.Buffers.Binary;
 using System.Threading.Tasks;
 
 namespace Ashlar.Block;
@@ -6,10 +7,13 @@ namespace Ashlar.Block;
 internal sealed partial class Qcow2Image
 {
     /// <summary>
-    /// Counts all references anew and compares; an error when that cannot be done. What is held
-    /// back is not looked at: a writer writes back before.
+    /// Counts all references anew, compares and repairs what is asked for; an error when that
+    /// cannot be done. What is held back is not looked at: a writer writes back before. A repair
+    /// comes before any other change of the image, which it reads anew.
     /// </summary>
-    internal async ValueTask<(Qcow2CheckResult Result, BlockError? Error)> CheckAsync()
+    internal async ValueTask<(Qcow2CheckResult Result, BlockError? Error)> CheckAsync(
+        Qcow2Fixes fixes = Qcow2Fixes.None
+    )
     {
         // Their clusters would look like leaks.
         if (_tables.Header.HasBitmaps)
@@ -19,12 +23,62 @@ internal sealed partial class Qcow2Image
         await _gate.EnterAsync().ConfigureAwait(false);
         try
         {
-            Qcow2Checker checker = new(_tables.Storage, _tables.Header);
-            return await checker.RunAsync().ConfigureAwait(false);
+            return await CheckHeldAsync(fixes).ConfigureAwait(false);
         }
         finally
         {
             _gate.Leave();
         }
+    }
+
+    private async ValueTask<(Qcow2CheckResult Result, BlockError? Error)> CheckHeldAsync(
+        Qcow2Fixes fixes
+    )
+    {
+        BlockError? error =
+            fixes == Qcow2Fixes.None ? null : await ClearAutoclearAsync().ConfigureAwait(false);
+        if (error is not null)
+        {
+            return (new(), error);
+        }
+        Qcow2Checker checker = new(_tables.Storage, _tables.Header, fixes);
+        (Qcow2CheckResult result, error) = await checker.RunAsync().ConfigureAwait(false);
+        if (fixes != Qcow2Fixes.None)
+        {
+            _tables.Cache.Clear();
+            _tables.ExtendTo(_geometry.ClusterEnd(_tables.Storage.LengthBytes));
+            if (error is null && result is { Corruptions: 0, CheckErrors: 0 })
+            {
+                error = await SayConsistentAsync().ConfigureAwait(false);
+            }
+        }
+        return (result, error);
+    }
+
+    // FMT-QCOW2-813: what the bits warned of is durably gone before they are.
+    private async ValueTask<BlockError?> SayConsistentAsync()
+    {
+        Qcow2Header header = _tables.Header;
+        ulong rest = header.IncompatibleFeatures & ~(Qcow2Header.DirtyBit | Qcow2Header.CorruptBit);
+        BlockError? error = await _tables.Storage.FlushAsync().ConfigureAwait(false);
+        return rest == header.IncompatibleFeatures
+            ? error
+            : error ?? await WriteFeaturesAsync(rest).ConfigureAwait(false);
+    }
+
+    private async ValueTask<BlockError?> WriteFeaturesAsync(ulong features)
+    {
+        byte[] field = new byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64BigEndian(field, features);
+        BlockError? error =
+            await _tables
+                .WriteAsync(Qcow2Header.IncompatibleFieldOffset, field)
+                .ConfigureAwait(false)
+            ?? await _tables.BarrierAsync().ConfigureAwait(false);
+        if (error is null)
+        {
+            _tables.Header.IncompatibleFeatures = features;
+        }
+        return error;
     }
 }

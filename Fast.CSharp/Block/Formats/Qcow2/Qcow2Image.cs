@@ -75,12 +75,20 @@ internal sealed partial class Qcow2Image : IDisposable
     /// Reads and checks the header, through the edge (CR). Nothing is written. The refusal has
     /// QEMU's text (<c>Image is not in qcow2 format</c>, ...).
     /// </summary>
-    public static BlockError? Open(BlockEdge file, out Qcow2Image? image) =>
-        Open(new EdgeStorage(file), out image);
+    /// <param name="file">What the image lives in.</param>
+    /// <param name="isForCheck">True when the image may need a repair first.</param>
+    /// <param name="image">The image; null when it is refused.</param>
+    public static BlockError? Open(BlockEdge file, bool isForCheck, out Qcow2Image? image) =>
+        Open(new EdgeStorage(file), isForCheck, out image);
 
-    internal static BlockError? Open(ImageStorage storage, out Qcow2Image? image)
+    internal static BlockError? Open(ImageStorage storage, out Qcow2Image? image) =>
+        Open(storage, isForCheck: false, out image);
+
+    internal static BlockError? Open(ImageStorage storage, bool isForCheck, out Qcow2Image? image)
     {
-        Qcow2HeaderResult result = IoThread.Await(() => Qcow2HeaderReader.ReadAsync(storage));
+        Qcow2HeaderResult result = IoThread.Await(() =>
+            Qcow2HeaderReader.ReadAsync(storage, isForCheck)
+        );
         image = result.Error is null
             ? new Qcow2Image(storage, result.Header!, result.Strings!)
             : null;
@@ -171,16 +179,24 @@ internal sealed partial class Qcow2Image : IDisposable
             ?? await _tables
                 .Extents.LoadAsync(_tables.Storage, header, _tables.FileEndBytes)
                 .ConfigureAwait(false);
-        if (error is null && header.AutoclearFeatures != 0)
-        {
-            error =
-                await _tables
-                    .WriteAsync(Qcow2Header.AutoclearFieldOffset, new byte[sizeof(ulong)])
-                    .ConfigureAwait(false)
-                ?? await _tables.BarrierAsync().ConfigureAwait(false);
-            header.AutoclearFeatures = error is null ? 0 : header.AutoclearFeatures;
-        }
+        error ??= await ClearAutoclearAsync().ConfigureAwait(false);
         _isPreparedForWriting = error is null;
+        return error;
+    }
+
+    private async ValueTask<BlockError?> ClearAutoclearAsync()
+    {
+        Qcow2Header header = _tables.Header;
+        if (header.AutoclearFeatures == 0)
+        {
+            return null;
+        }
+        BlockError? error =
+            await _tables
+                .WriteAsync(Qcow2Header.AutoclearFieldOffset, new byte[sizeof(ulong)])
+                .ConfigureAwait(false)
+            ?? await _tables.BarrierAsync().ConfigureAwait(false);
+        header.AutoclearFeatures = error is null ? 0 : header.AutoclearFeatures;
         return error;
     }
 
