@@ -190,14 +190,13 @@ module Image =
             | _ -> ofContent content
         | _ -> Seen.Unclear
 
-    /// Why a node on an image with that feature cannot be read-write (BLK-OPEN-021). QEMU repairs
-    /// a dirty image, and knows how to write the others.
+    /// Why a node on an image with that feature cannot be read-write (BLK-OPEN-021). A dirty image
+    /// is repaired; QEMU knows how to write the others.
     let featureTextOfWriter (profile: Profile) (feature: ImageFeature) : string voption =
         let text what = ValueSome("qcow2: Image " + what + "; cannot be opened read/write")
 
         match feature, profile.UsesFeatures with
         | ImageFeature.Corrupt, _ -> text "is corrupt"
-        | ImageFeature.Dirty, false -> text "is dirty"
         | ImageFeature.Snapshots, false -> text "has internal snapshots"
         | ImageFeature.Bitmaps, false -> text "has persistent bitmaps"
         | _ -> ValueNone

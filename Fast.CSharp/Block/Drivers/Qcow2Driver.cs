@@ -31,6 +31,11 @@ public sealed partial class Qcow2Driver : BlockDriver
         }
         error = Read(Node.Writable, out Qcow2Image? image);
         Image = image;
+        if (error is null && Node.Writable && !Node.Graph.Options.IsForCheck)
+        {
+            // FMT-QCOW2-311; after a reopen the first change does it.
+            error = IoThread.Await(image!.RepairDirtyAsync);
+        }
         if (error is null && definition.TryFindChild(OptionSchema.DataFile, out _))
         {
             error = new BlockError(
@@ -72,7 +77,7 @@ public sealed partial class Qcow2Driver : BlockDriver
         {
             return null;
         }
-        return IoThread.Await(Image.WriteBackAsync);
+        return IoThread.Await(Image.CompleteAsync);
     }
 
     internal override void Close()

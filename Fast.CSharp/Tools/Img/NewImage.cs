@@ -118,7 +118,7 @@ internal sealed class NewImage
         WithGiven(text.Append(" extended_l2=off"), "preallocation");
         text.Append(CultureInfo.InvariantCulture, $" compression_type={type} size={size}");
         WithGiven(WithGiven(WithGiven(text, "compat"), "backing_file"), "backing_fmt");
-        text.Append(CultureInfo.InvariantCulture, $" lazy_refcounts=off");
+        text.Append($" lazy_refcounts={(made.HasLazyRefcounts ? "on" : "off")}");
         text.Append(CultureInfo.InvariantCulture, $" refcount_bits={made.RefcountBits}\n");
         return text.ToString();
     }
@@ -169,8 +169,19 @@ internal sealed class NewImage
             ClusterBytes = checked((int)Math.Min(int.MaxValue, Size("cluster_size") ?? 65536)),
             RefcountBits = checked((int)Math.Min(int.MaxValue, Size("refcount_bits") ?? 16)),
             IsZstandard = IsZstandard,
+            HasLazyRefcounts = HasLazyRefcounts,
             BackingFileName = BackingFile,
             BackingFormat = BackingFormat,
+        };
+
+    private bool HasLazyRefcounts =>
+        Find("lazy_refcounts") switch
+        {
+            null or "off" => false,
+            "on" => true,
+            _ => throw new ImgException(
+                $"{FileName}: Parameter 'lazy_refcounts' expects 'on' or 'off'"
+            ),
         };
 
     private bool IsZstandard =>
@@ -190,7 +201,6 @@ internal sealed class NewImage
             (string key, string[] values) in new[]
             {
                 ("preallocation", new[] { "off" }),
-                ("lazy_refcounts", new[] { "off" }),
                 ("extended_l2", new[] { "off" }),
             }
         )

@@ -196,7 +196,7 @@ let private refusals = [
         put64 8 1024UL bytes
         put32 16 1024u bytes)
     "qcow2: Image is corrupt; cannot be opened read/write", put64 72 2UL
-    "qcow2: Image is dirty; cannot be opened read/write", put64 72 1UL
+    "opens read-write", put64 72 1UL
     "qcow2: Image has internal snapshots; cannot be opened read/write", put32 60 1u
     "qcow2: Image has persistent bitmaps; cannot be opened read/write", put64 88 1UL
     "opens read-write", put64 88 4UL

@@ -13,7 +13,7 @@ open Ashlar.Conformance.Tests.Qcow2.Images
 open Ashlar.Conformance.Tests.Qcow2.Scenario
 
 /// A file that keeps what is done to it.
-type private Recording(file: HostFile, log: List<Change>) =
+type Recording(file: HostFile, log: List<Change>) =
     inherit ImageStorage()
     let inner = HostFileStorage file
     override _.LengthBytes = inner.LengthBytes
@@ -31,7 +31,7 @@ type private Recording(file: HostFile, log: List<Change>) =
         log.Add(Change.Flush log.Count)
         ValueTask<BlockError | null>()
 
-let private fileOf (bytes: byte[]) =
+let fileOf (bytes: byte[]) =
     let host = MemoryHostFiles()
     host.Create("image", MemoryContent.Of(ReadOnlySpan bytes)) |> ignore
     openFile host "image"
@@ -48,7 +48,7 @@ let private checkOn storage fixes =
     let struct (result, error) = image.CheckAsync(fixes).AsTask().GetAwaiter().GetResult()
     result, Option.ofObj error
 
-let private at64 (bytes: byte[]) (offset: int) =
+let at64 (bytes: byte[]) (offset: int) =
     BinaryPrimitives.ReadUInt64BigEndian(ReadOnlySpan(bytes, offset, 8))
 
 let private put64 (bytes: byte[]) (offset: int) (value: uint64) =
@@ -56,7 +56,7 @@ let private put64 (bytes: byte[]) (offset: int) (value: uint64) =
 
 let private copied = 1UL <<< 63
 let private compressed = 1UL <<< 62
-let private placeMask = 0x00fffffffffffe00UL
+let placeMask = 0x00fffffffffffe00UL
 
 /// Where the words of the disk's tables stand: of L1 those that point, of their L2 tables all that
 /// have a place in standard clusters.
@@ -214,7 +214,7 @@ let private keeping (random: Random) =
     Expect.equal again after "a second repair"
 
 /// An image of four data clusters, with the offset of its first L2 table.
-let private small () =
+let small () =
     let _, file = newImage (Qcow2CreationOptions(SizeBytes = 1048576L))
     let image = openOn file
     write image 0L (Array.init 262144 (fun at -> byte (1 + at / 65536)))

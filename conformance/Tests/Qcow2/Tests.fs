@@ -7,6 +7,7 @@ let all = [
     GrowthTests.tests
     CrashTests.tests
     RepairTests.tests
+    LazyTests.tests
     ConcurrencyTests.tests
     HostileTests.tests
 ]

@@ -25,6 +25,11 @@ public sealed record Qcow2CreationOptions
     /// <summary>True for compressed clusters of zstd rather than zlib; version 3 only.</summary>
     public bool IsZstandard { get; init; }
 
+    /// <summary>
+    /// True to let counts be behind while the image says that it is dirty; version 3 only.
+    /// </summary>
+    public bool HasLazyRefcounts { get; init; }
+
     /// <summary>The header's backing file name; null for none.</summary>
     public string? BackingFileName { get; init; }
 
@@ -92,6 +97,13 @@ public static class Qcow2Creation
                     + "(use version=v3 or greater)"
             );
         }
+        if (options.Version == 2 && options.HasLazyRefcounts)
+        {
+            return Refused(
+                "Lazy refcounts only supported with compatibility level 1.1 and above (use "
+                    + "version=v3 or greater)"
+            );
+        }
         if (options.Version == 2 && options.IsZstandard)
         {
             return Refused(
@@ -149,6 +161,10 @@ public static class Qcow2Creation
         {
             bytes[Qcow2Header.IncompatibleFieldOffset + 7] = (byte)Qcow2Header.CompressionTypeBit;
             bytes[Qcow2Header.CompressionTypeFieldOffset] = 1;
+        }
+        if (options.HasLazyRefcounts)
+        {
+            bytes[Qcow2Header.CompatibleFieldOffset + 7] = (byte)Qcow2Header.LazyRefcountsBit;
         }
         if (name.Length > 0)
         {

@@ -16,6 +16,7 @@ internal sealed class Qcow2Header
     internal const int L1SizeFieldOffset = 36;
     internal const int RefcountTableFieldOffset = 48;
     internal const int IncompatibleFieldOffset = 72;
+    internal const int CompatibleFieldOffset = 80;
     internal const int AutoclearFieldOffset = 88;
     internal const int CompressionTypeFieldOffset = 104;
 
@@ -161,10 +162,6 @@ internal sealed class Qcow2Header
         if ((IncompatibleFeatures & CorruptBit) != 0)
         {
             return Refused("qcow2: Image is corrupt; cannot be opened read/write");
-        }
-        if ((IncompatibleFeatures & DirtyBit) != 0)
-        {
-            return Refused("qcow2: Image is dirty; cannot be opened read/write");
         }
         if (SnapshotCount != 0)
         {

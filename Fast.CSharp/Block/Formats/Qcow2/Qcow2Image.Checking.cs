@@ -1,4 +1,5 @@
-// A check of the whole image, alone with it (FMT-QCOW2-801), and its repair (FMT-QCOW2-810).
+// A check of the whole image, alone with it (FMT-QCOW2-801), its repair (FMT-QCOW2-810), and the
+// bit that says that it needs one (FMT-QCOW2-311, FMT-QCOW2-314).
 using System.Buffers.Binary;
 using System.Threading.Tasks;
 
@@ -29,6 +30,56 @@ internal sealed partial class Qcow2Image
         {
             _gate.Leave();
         }
+    }
+
+    /// <summary>Repairs an image that is dirty, before anything else is done to it.</summary>
+    internal ValueTask<BlockError?> RepairDirtyAsync() => HoldAsync(RepairDirtyHeldAsync);
+
+    /// <summary>
+    /// Writes the tables that are held back, and says that the image is complete. The next change
+    /// says the opposite again.
+    /// </summary>
+    internal ValueTask<BlockError?> CompleteAsync() =>
+        HoldAsync(async () =>
+        {
+            BlockError? error = await WriteBackHeldAsync().ConfigureAwait(false);
+            if (error is not null || !_hasSetDirtyBit || _isDamaged)
+            {
+                return error;
+            }
+            ulong rest = _tables.Header.IncompatibleFeatures & ~Qcow2Header.DirtyBit;
+            error =
+                await _tables.BarrierAsync().ConfigureAwait(false)
+                ?? await WriteFeaturesAsync(rest).ConfigureAwait(false);
+            _hasSetDirtyBit = error is not null;
+            return error;
+        });
+
+    // FMT-QCOW2-314. Counts are kept up to date nevertheless: what is gained by letting them lag is
+    // lost by the next repair.
+    private async ValueTask<BlockError?> SayDirtyAsync()
+    {
+        if (!HasLazyRefcounts || IsDirty)
+        {
+            return null;
+        }
+        ulong features = _tables.Header.IncompatibleFeatures | Qcow2Header.DirtyBit;
+        BlockError? error = await WriteFeaturesAsync(features).ConfigureAwait(false);
+        _hasSetDirtyBit = error is null;
+        return error;
+    }
+
+    // FMT-QCOW2-311. Once this image has set the bit, nobody else has.
+    private async ValueTask<BlockError?> RepairDirtyHeldAsync()
+    {
+        if (!IsDirty || _isPreparedForWriting)
+        {
+            return null;
+        }
+        (Qcow2CheckResult result, BlockError? error) = await CheckHeldAsync(Qcow2Fixes.All)
+            .ConfigureAwait(false);
+        error ??= result.CheckErrors > 0 ? HostErrors.OfRequest(HostErrno.Io, -1) : null;
+        return error?.WithPrefix("Could not repair dirty image: ");
     }
 
     private async ValueTask<(Qcow2CheckResult Result, BlockError? Error)> CheckHeldAsync(

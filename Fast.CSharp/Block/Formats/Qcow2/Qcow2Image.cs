@@ -25,6 +25,7 @@ internal sealed partial class Qcow2Image : IDisposable
     private readonly Qcow2Geometry _geometry;
     private readonly Qcow2HeaderStrings _strings;
     private bool _isPreparedForWriting;
+    private bool _hasSetDirtyBit;
     private volatile bool _isDamaged;
 
     private Qcow2Image(ImageStorage storage, Qcow2Header header, Qcow2HeaderStrings strings)
@@ -96,8 +97,8 @@ internal sealed partial class Qcow2Image : IDisposable
     }
 
     /// <summary>
-    /// Why a node on this image cannot be read-write, or null: damage, a dirty image, internal
-    /// snapshots (BLK-OPEN-021). To be asked at open and at a reopen.
+    /// Why a node on this image cannot be read-write, or null: damage, internal snapshots
+    /// (BLK-OPEN-021). To be asked at open and at a reopen.
     /// </summary>
     public BlockError? CheckWritable() => _tables.Header.CheckWritable();
 
@@ -158,8 +159,8 @@ internal sealed partial class Qcow2Image : IDisposable
         return error;
     }
 
-    // Before the first change: know where all tables are, and take back what an image claims for
-    // features that do not follow our changes.
+    // Before the first change: repair what another writer left behind, know where all tables are,
+    // and take back what an image claims for features that do not follow our changes.
     private async ValueTask<BlockError?> PrepareForWritingAsync()
     {
         if (_isDamaged)
@@ -171,15 +172,17 @@ internal sealed partial class Qcow2Image : IDisposable
         }
         if (_isPreparedForWriting)
         {
-            return null;
+            return await SayDirtyAsync().ConfigureAwait(false);
         }
         Qcow2Header header = _tables.Header;
         BlockError? error =
             header.CheckWritable()
+            ?? await RepairDirtyHeldAsync().ConfigureAwait(false)
             ?? await _tables
                 .Extents.LoadAsync(_tables.Storage, header, _tables.FileEndBytes)
                 .ConfigureAwait(false);
         error ??= await ClearAutoclearAsync().ConfigureAwait(false);
+        error ??= await SayDirtyAsync().ConfigureAwait(false);
         _isPreparedForWriting = error is null;
         return error;
     }
