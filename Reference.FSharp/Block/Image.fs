@@ -197,7 +197,6 @@ module Image =
 
         match feature, profile.UsesFeatures with
         | ImageFeature.Corrupt, _ -> text "is corrupt"
-        | ImageFeature.Snapshots, false -> text "has internal snapshots"
         | ImageFeature.Bitmaps, false -> text "has persistent bitmaps"
         | _ -> ValueNone
 

@@ -70,7 +70,7 @@ let private newLength (dice: Dice) (making: Making) (disk: byte[]) =
     let length = (disk.Length + dice.Between(-reach, reach)) / 512 * 512
     length |> max 512 |> min (3 * mebibyte)
 
-let private step (dice: Dice) (making: Making) (disk: byte[]) : Step =
+let private change (dice: Dice) (making: Making) (disk: byte[]) : Step =
     let struct (offset, length) = range dice making disk
     let seed = if dice.Percent 10 then 0UL else dice.Bits()
 
@@ -89,16 +89,28 @@ let private step (dice: Dice) (making: Making) (disk: byte[]) : Step =
     | n when n < 96 -> Step.Flush
     | _ -> Step.Reopen
 
+/// Some images have snapshots, which are made, applied and deleted among the requests.
+let private step (dice: Dice) (making: Making) (hasSnapshots: bool) (disks: Disks) : Step =
+    let drawn =
+        match dice.Below 5, disks.Snapshots.Length with
+        | (1 | 2), _ when hasSnapshots && dice.Percent 60 -> Step.Snapshot
+        | 3, count when count > 0 -> Step.Apply(dice.Below count)
+        | 4, count when count > 0 -> Step.Delete(dice.Below count)
+        | _ -> change dice making disks.Now
+
+    if Disk.fits making disks drawn then drawn else Step.Flush
+
 /// The workload of a seed.
 let workload (seed: uint64) : Workload =
     let dice = Dice seed
     let making = making dice
     let count = 3 + dice.Below 22
+    let hasSnapshots = dice.Percent 40
 
     let steps, _ =
         ((List.empty, Disk.start making), seq { 1..count })
-        ||> Seq.fold (fun (steps, disk) _ ->
-            let step = step dice making disk
-            step :: steps, Disk.after making disk step)
+        ||> Seq.fold (fun (steps, disks) _ ->
+            let step = step dice making hasSnapshots disks
+            step :: steps, Disk.after making disks step)
 
     { Making = making; Seed = dice.Bits(); Steps = List.rev steps }

@@ -15,24 +15,47 @@ let private fault kind text = Some { Kind = kind; Text = text }
 let private first (tests: (unit -> Flaw option) list) : Flaw option =
     tests |> List.tryPick (fun test -> test ())
 
-/// The disks that a crash may show: what was flushed last, and what requests that had begun since
-/// then made of it.
-let candidates (run: Run) (length: int) : byte[] list =
+/// The moments of a run that a crash may show: the last of which all is durable, and those that had
+/// begun since then. What a step leaves that makes, applies or deletes a snapshot is durable
+/// (FMT-QCOW2-508).
+let private moments (run: Run) (length: int) : Mark list =
     let isFlushed (mark: Mark) =
-        mark.Ended <= length && (mark.Step.IsNone || mark.Step = Some Step.Flush)
+        mark.Ended <= length
+        && (match mark.Step with
+            | None
+            | Some Step.Flush
+            | Some Step.Snapshot
+            | Some(Step.Apply _)
+            | Some(Step.Delete _) -> true
+            | _ -> false)
 
     let flushed = Array.FindLastIndex(run.Marks, isFlushed)
 
     run.Marks[flushed..]
     |> Array.mapi (fun index mark -> index, mark)
     |> Array.filter (fun (index, mark) -> index = 0 || mark.Began < length)
-    |> Array.fold
-        (fun disks (_, mark) ->
-            match disks with
-            | last :: _ when obj.ReferenceEquals(last, mark.Disk) -> disks
-            | _ -> mark.Disk :: disks)
-        []
-    |> List.rev
+    |> Array.map snd
+    |> List.ofArray
+
+/// Without what is the same object as the one before.
+let private withoutRepeats (found: 'a list) : 'a list =
+    (found, [])
+    ||> List.foldBack (fun one later ->
+        match later with
+        | next :: _ when obj.ReferenceEquals(next, one) -> later
+        | _ -> one :: later)
+
+/// What a crash may show: disks, the flushed one first, and lists of snapshots.
+type Candidates = { Disks: byte[] list; Snapshots: byte[] list list }
+
+/// What a crash at that length of the log may show.
+let candidates (run: Run) (length: int) : Candidates =
+    let found = moments run length
+
+    {
+        Disks = found |> List.map _.Disk |> withoutRepeats
+        Snapshots = found |> List.map _.Snapshots |> withoutRepeats
+    }
 
 /// A byte beyond the end of a disk that was cut: zero, or what the backing file has.
 let private mayBe (backing: byte[]) (at: int) (value: byte) (disk: byte[]) =
@@ -69,14 +92,39 @@ let private content (backing: byte[]) (disks: byte[] list) (found: byte[]) =
             let may = may |> List.distinct |> String.concat " or "
             fault "content" $"byte {at} may read as {may}, and reads as {found[at]}"
 
-let private byReference (backing: byte[] option) (bytes: byte[]) : Result<byte[], Flaw> =
-    let orFault kind (found: Result<'a, Fault>) =
-        found
-        |> Result.mapError (fun fault -> {
-            Kind = $"{kind} {fault.Requirement}"
-            Text = Fault.text fault
-        })
+let private orFault kind (found: Result<'a, Fault>) =
+    found
+    |> Result.mapError (fun fault -> {
+        Kind = $"{kind} {fault.Requirement}"
+        Text = Fault.text fault
+    })
 
+/// The snapshots are those of one moment, each as it was made: no request reaches them.
+let private snapshots (image: Image) (outside: Outside) (lists: byte[] list list) =
+    let disk snapshot =
+        Image.ofSnapshot image snapshot
+        |> Result.bind (fun view -> Contents.read image outside view 0UL (int view.SizeBytes))
+        |> orFault "reference reads a snapshot"
+
+    let add found snapshot =
+        found |> Result.bind (fun disks -> disk snapshot |> Result.map (fun one -> one :: disks))
+
+    (Ok [], image.Snapshots)
+    ||> List.fold add
+    |> Result.bind (fun disks ->
+        if lists |> List.contains (List.rev disks) then
+            Ok()
+        else
+            Error {
+                Kind = "snapshots"
+                Text = $"{disks.Length} snapshots, which are those of no moment"
+            })
+
+let private byReference
+    (backing: byte[] option)
+    (lists: byte[] list list)
+    (bytes: byte[])
+    : Result<byte[], Flaw> =
     Image.read bytes
     |> orFault "reference opens"
     |> Result.bind (fun image ->
@@ -94,8 +142,10 @@ let private byReference (backing: byte[] option) (bytes: byte[]) : Result<byte[]
 
                 let outside = { DataFile = None; Backing = Option.map Contents.backingOf backing }
 
-                Contents.read image outside view 0UL (int view.SizeBytes)
-                |> orFault "reference reads"))
+                snapshots image outside lists
+                |> Result.bind (fun () ->
+                    Contents.read image outside view 0UL (int view.SizeBytes)
+                    |> orFault "reference reads")))
 
 let private byEngine (backing: byte[] option) (bytes: byte[]) (expected: byte[]) : Flaw option =
     try
@@ -119,11 +169,11 @@ let private byEngine (backing: byte[] option) (bytes: byte[]) (expected: byte[])
         fault $"engine refuses {what}" why
 
 /// What is wrong with a file after a crash, if anything is.
-let judge (backing: byte[] option) (disks: byte[] list) bytes : Flaw option =
-    match byReference backing bytes with
+let judge (backing: byte[] option) (may: Candidates) bytes : Flaw option =
+    match byReference backing may.Snapshots bytes with
     | Error flaw -> Some flaw
     | Ok found ->
         first [
-            fun () -> content (Option.defaultValue [||] backing) disks found
+            fun () -> content (Option.defaultValue [||] backing) may.Disks found
             fun () -> byEngine backing bytes found
         ]

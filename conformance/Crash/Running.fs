@@ -10,7 +10,13 @@ open Ashlar.Block
 /// the log it began and ended, with the disk after it.
 type Run = { Start: byte[]; Backing: byte[] option; Log: Change[]; Marks: Mark[] }
 
-and Mark = { Step: Step option; Began: int; Ended: int; Disk: byte[] }
+and Mark = {
+    Step: Step option
+    Began: int
+    Ended: int
+    Disk: byte[]
+    Snapshots: byte[] list
+}
 
 /// The block layer said what it must not.
 exception Refused of what: string * why: string with
@@ -104,7 +110,18 @@ type Session(host: IHostFiles, hasBacking: bool, isWritten: bool) =
                     result.Corruptions, result.Lines |> Seq.truncate 3 |> String.concat "; "
             | _ -> 0L, ""
 
-    member _.Do(step: Step) : unit =
+    member private _.Image: Qcow2Image =
+        match graph.FindNode "n" with
+        | null -> raise (Refused("snapshot", "no node"))
+        | node ->
+            match node.Driver with
+            | :? Qcow2Driver as driver ->
+                match driver.Image with
+                | null -> raise (Refused("snapshot", "no image"))
+                | image -> image
+            | _ -> raise (Refused("snapshot", "no qcow2"))
+
+    member this.Do(step: Step) : unit =
         match step with
         | Step.Write(offset, length, seed) ->
             let bytes = ReadOnlyMemory(Disk.bytes length seed)
@@ -126,6 +143,10 @@ type Session(host: IHostFiles, hasBacking: bool, isWritten: bool) =
             user.TryDiscardAsync(int64 offset, int64 length) |> wait "discard"
         | Step.Resize length -> graph.TryBlockResize("n", int64 length) |> expect "resize"
         | Step.Flush -> user.TryFlushAsync() |> wait "flush"
+        | Step.Snapshot ->
+            this.Image.CreateSnapshotAsync("s", TimeSpan.Zero) |> wait "making a snapshot"
+        | Step.Apply index -> this.Image.ApplySnapshotAsync index |> wait "applying a snapshot"
+        | Step.Delete index -> this.Image.DeleteSnapshotAsync index |> wait "deleting a snapshot"
         | Step.Reopen -> ()
 
     interface IDisposable with
@@ -174,11 +195,22 @@ module Running =
         let host = RecordingHost(host backing start, "image")
         let openSession () = new Session(host, making.BackingBytes.IsSome, true)
         let marks = ResizeArray<Mark>()
-        let mutable disk = Disk.start making
-        marks.Add { Step = None; Began = 0; Ended = 0; Disk = disk }
+        let mutable disks = Disk.start making
+
+        let mark step began =
+            marks.Add {
+                Step = step
+                Began = began
+                Ended = host.Log.Count
+                Disk = disks.Now
+                Snapshots = disks.Snapshots
+            }
+
+        mark None 0
         let mutable session = openSession ()
 
         let compare () =
+            let disk = disks.Now
             let found = session.Read disk.Length
 
             if session.LengthBytes <> int64 disk.Length || found <> disk then
@@ -186,9 +218,9 @@ module Running =
 
         try
             for step in workload.Steps do
-                if Disk.fits making disk step then
+                if Disk.fits making disks step then
                     let began = host.Log.Count
-                    disk <- Disk.after making disk step
+                    disks <- Disk.after making disks step
 
                     match step with
                     | Step.Reopen ->
@@ -197,12 +229,7 @@ module Running =
                         compare ()
                     | step -> session.Do step
 
-                    marks.Add {
-                        Step = Some step
-                        Began = began
-                        Ended = host.Log.Count
-                        Disk = disk
-                    }
+                    mark (Some step) began
 
             compare ()
         finally

@@ -27,6 +27,11 @@ type Step =
     | Discard of offset: int * length: int
     | Resize of length: int
     | Flush
+    /// Makes an internal snapshot.
+    | Snapshot
+    /// Makes the disk what it was at the snapshot of that place in their list.
+    | Apply of index: int
+    | Delete of index: int
     /// Closes the image and opens it again.
     | Reopen
 
@@ -36,6 +41,9 @@ type Workload = {
     Seed: uint64
     Steps: Step list
 }
+
+/// The disk, and what snapshots keep of it, oldest first.
+type Disks = { Now: byte[]; Snapshots: byte[] list }
 
 /// What a disk must read as.
 module Disk =
@@ -64,14 +72,14 @@ module Disk =
     let backing (length: int) : byte[] = Array.init length (fun at -> byte (1 + at * 7 % 251))
 
     /// The disk before the first step.
-    let start (making: Making) : byte[] =
+    let start (making: Making) : Disks =
         let disk = Array.zeroCreate<byte> making.SizeBytes
 
         match making.BackingBytes with
         | Some length -> Array.blit (backing length) 0 disk 0 (min length disk.Length)
         | None -> ()
 
-        disk
+        { Now = disk; Snapshots = [] }
 
     /// The whole clusters of a range; the last may end with the disk. Start and end.
     let wholeClusters (making: Making) (disk: byte[]) (offset: int) (length: int) =
@@ -92,8 +100,10 @@ module Disk =
         change after
         after
 
-    /// The disk after a step (BLK-DATA-003, BLK-DATA-015, BLK-SIZE-005).
-    let after (making: Making) (disk: byte[]) (step: Step) : byte[] =
+    /// Snapshots of an image are few: the counts of its clusters grow with each.
+    let private snapshotsMax = 4
+
+    let private changedBy (making: Making) (disk: byte[]) (step: Step) : byte[] =
         match step with
         | Step.Write(offset, length, seed)
         | Step.Packed(offset, length, seed) ->
@@ -112,12 +122,24 @@ module Disk =
             let after = Array.zeroCreate<byte> length
             Array.blit disk 0 after 0 (min length disk.Length)
             after
+        | Step.Snapshot
+        | Step.Apply _
+        | Step.Delete _
         | Step.Flush
         | Step.Reopen -> disk
 
+    /// The disk after a step (BLK-DATA-003, BLK-DATA-015, BLK-SIZE-005, FMT-QCOW2-507).
+    let after (making: Making) (disks: Disks) (step: Step) : Disks =
+        match step with
+        | Step.Snapshot -> { disks with Snapshots = disks.Snapshots @ [ disks.Now ] }
+        | Step.Apply index -> { disks with Now = disks.Snapshots[index] }
+        | Step.Delete index -> { disks with Snapshots = List.removeAt index disks.Snapshots }
+        | step -> { disks with Now = changedBy making disks.Now step }
+
     /// Whether a step lies inside the disk as it is then; one that does not is left out, which
     /// keeps a workload a workload when steps before it go.
-    let fits (making: Making) (disk: byte[]) (step: Step) : bool =
+    let fits (making: Making) (disks: Disks) (step: Step) : bool =
+        let disk = disks.Now
         let isInside offset length = offset >= 0 && length >= 0 && length <= disk.Length - offset
 
         match step with
@@ -128,6 +150,12 @@ module Disk =
             isInside offset length
             && offset % making.ClusterBytes = 0
             && (length % making.ClusterBytes = 0 || offset + length = disk.Length)
-        | Step.Resize length -> length > 0 && length % 512 = 0
+        | Step.Resize length ->
+            length > 0
+            && length % 512 = 0
+            && (making.Version > 2 || disks.Snapshots.IsEmpty || length = disk.Length)
+        | Step.Snapshot -> making.RefcountBits >= 16 && disks.Snapshots.Length < snapshotsMax
+        | Step.Apply index
+        | Step.Delete index -> index < disks.Snapshots.Length
         | Step.Flush
         | Step.Reopen -> true

@@ -15,6 +15,9 @@ let private stepLine (step: Step) =
     | Step.Discard(offset, length) -> $"discard {offset} {length}"
     | Step.Resize length -> $"resize {length}"
     | Step.Flush -> "flush"
+    | Step.Snapshot -> "snapshot"
+    | Step.Apply index -> $"apply {index}"
+    | Step.Delete index -> $"delete {index}"
     | Step.Reopen -> "reopen"
 
 /// The text of a workload; lines that begin with `#` are remarks.
@@ -60,6 +63,9 @@ let private step (line: string) : Step option =
     | [ "discard"; Number offset; Number length ] -> Some(Step.Discard(offset, length))
     | [ "resize"; Number length ] -> Some(Step.Resize length)
     | [ "flush" ] -> Some Step.Flush
+    | [ "snapshot" ] -> Some Step.Snapshot
+    | [ "apply"; Number index ] -> Some(Step.Apply index)
+    | [ "delete"; Number index ] -> Some(Step.Delete index)
     | [ "reopen" ] -> Some Step.Reopen
     | _ -> None
 

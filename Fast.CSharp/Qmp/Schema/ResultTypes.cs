@@ -84,6 +84,18 @@ internal static class ResultTypes
         )
     );
 
+    private static readonly QmpObject Snapshot = new(
+        "SnapshotInfo",
+        Needed("id", Str),
+        Needed("name", Str),
+        Needed("vm-state-size", Int),
+        Needed("date-sec", Int),
+        Needed("date-nsec", Int),
+        Needed("vm-clock-sec", Int),
+        Needed("vm-clock-nsec", Int),
+        Optional("icount", Int)
+    );
+
     private static readonly QmpObject Specific = new(
         "ImageInfoSpecific",
         Needed("type", new QmpEnum("ImageInfoSpecificKind", "luks", "qcow2"))
@@ -178,6 +190,7 @@ internal static class ResultTypes
             Optional("backing-filename", Str),
             Optional("full-backing-filename", Str),
             Optional("backing-filename-format", Str),
+            Optional("snapshots", new QmpArray(Snapshot)),
             Optional("backing-image", image),
             Optional("format-specific", Specific),
         ];

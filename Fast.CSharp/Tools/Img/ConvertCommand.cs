@@ -1,5 +1,5 @@
 // `img convert`: the bytes of one image in a new one, or in one that is there.
-// Spec: spec/block/img.md (BLK-IMG-012).
+// Spec: spec/block/img.md (BLK-IMG-012, BLK-IMG-029).
 using System.Globalization;
 using System.Threading.Tasks;
 using Ashlar.Block;
@@ -11,8 +11,8 @@ internal static class ConvertCommand
 {
     public const string Usage =
         "[--object OBJECT] [--image-opts] [--target-image-opts] [-c] [-f FMT] [-O FMT] "
-        + "[-o OPTIONS] [-n] [-p] [-q] [-S SIZE] [-m N] [-W] [-t CACHE] [-T CACHE] [-U] "
-        + "FILENAME OUTPUT";
+        + "[-o OPTIONS] [-n] [-l SNAPSHOT] [-p] [-q] [-S SIZE] [-m N] [-W] [-t CACHE] [-T CACHE] "
+        + "[-U] FILENAME OUTPUT";
 
     /// <summary>-m goes from 1 to this, as in QEMU.</summary>
     private const int MostTasks = 16;
@@ -26,6 +26,7 @@ internal static class ConvertCommand
         new("O", true),
         new("o", true),
         new("n"),
+        new("l", true),
         new("p"),
         new("q", Alias: "quiet"),
         new("S", true),
@@ -84,6 +85,10 @@ internal static class ConvertCommand
                 ),
             }
         );
+        if (given.Find("l") is string snapshot)
+        {
+            await SnapshotChoice.ShowAsync(source, snapshot).ConfigureAwait(false);
+        }
         bool isNew = !given.Has("n");
         string? keySecret = null;
         if (isNew)

@@ -23,6 +23,7 @@ internal static class ImgTool
         ["create"] = (CreateCommand.RunAsync, CreateCommand.Usage),
         ["info"] = (InfoCommand.RunAsync, InfoCommand.Usage),
         ["resize"] = (ResizeCommand.RunAsync, ResizeCommand.Usage),
+        ["snapshot"] = (SnapshotCommand.RunAsync, SnapshotCommand.Usage),
     };
 
     /// <summary>Runs a command and gives the exit code.</summary>

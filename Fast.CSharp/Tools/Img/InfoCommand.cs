@@ -1,4 +1,4 @@
-// `img info`: what an image is. Spec: spec/block/img.md (BLK-IMG-010).
+// `img info`: what an image is. Spec: spec/block/img.md (BLK-IMG-010, BLK-IMG-028).
 using System;
 using System.Collections.Generic;
 using System.Globalization;
@@ -35,13 +35,14 @@ internal static class InfoCommand
         {
             throw ImgException.Misuse(program, "Expecting one image file name");
         }
-        List<OptionValue> images = Collect(given);
+        List<DescribedImage> described = Collect(given);
         if (!isJson)
         {
-            Console.Out.Write(string.Join("\n", images.ConvertAll(ToText)));
+            Console.Out.Write(string.Join("\n", described.ConvertAll(ToText)));
         }
         else
         {
+            List<OptionValue> images = described.ConvertAll(one => one.Value);
             bool isChain = given.Has("backing-chain");
             OptionValue all = isChain ? OptionValue.List([.. images]) : images[0];
             Console.Out.Write(OutputForm.Json(all));
@@ -49,9 +50,9 @@ internal static class InfoCommand
         return Task.FromResult(0);
     }
 
-    private static List<OptionValue> Collect(Switches given)
+    private static List<DescribedImage> Collect(Switches given)
     {
-        List<OptionValue> images = [];
+        List<DescribedImage> images = [];
         HashSet<FileIdentity> seen = [];
         string? next = given.Operands[0];
         string? format = given.Find("f");
@@ -83,7 +84,7 @@ internal static class InfoCommand
             string name = isByOptions ? NodeFilename.Of(image.Node) : next;
             OptionValue described = new ImageQuery(isFlat: true).Describe(image.Node, name);
             isByOptions = false;
-            images.Add(described);
+            images.Add(new(described, Snapshots(image, next)));
             next = given.Has("backing-chain") ? Text(described, "full-backing-filename") : null;
             format = Text(described, "backing-filename-format");
         }
@@ -92,8 +93,20 @@ internal static class InfoCommand
 
     private static string? Text(OptionValue image, string key) => image.Find(key)?.AsString;
 
-    private static string ToText(OptionValue image)
+    private static IReadOnlyList<Qcow2Snapshot> Snapshots(OpenedImage image, string name)
     {
+        if (SnapshotChoice.ImageOf(image) is not { SnapshotCount: > 0 } qcow2)
+        {
+            return [];
+        }
+        Qcow2SnapshotsResult found = IoThread.Await(qcow2.ListSnapshotsAsync);
+        ImgException.ThrowIf(found.Error, $"Could not open '{name}': Could not read snapshots: ");
+        return found.Snapshots;
+    }
+
+    private static string ToText(DescribedImage described)
+    {
+        OptionValue image = described.Value;
         StringBuilder text = new();
         long length = image.Find("virtual-size")!.AsInteger;
         Line("image", Text(image, "filename")!);
@@ -114,6 +127,7 @@ internal static class InfoCommand
             Line("cleanly shut down", "no");
         }
         AddBacking(image, Line);
+        text.Append(SnapshotText.Of(described.Snapshots));
         return text.Append(SpecificText(image)).ToString();
 
         void Line(string name, string value) => text.Append($"{name}: {value}\n");
@@ -190,4 +204,9 @@ internal static class InfoCommand
         };
 
     private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private readonly record struct DescribedImage(
+        OptionValue Value,
+        IReadOnlyList<Qcow2Snapshot> Snapshots
+    );
 }

@@ -106,19 +106,6 @@ let private refused =
                 Expect.equal (refusal path) "qcow2: encryption is not supported" "text")
         }
 
-        test "internal snapshots, for writing only" {
-            inDirectory (fun _ path ->
-                create path "" "1M"
-                qemuImg [ "snapshot"; "-q"; "-c"; "s"; path ]
-                let text = "qcow2: Image has internal snapshots; cannot be opened read/write"
-                Expect.equal (refusal path) text "text"
-                use file = openPath path
-                let expected = Array.zeroCreate<byte> 1048576
-                Expect.equal (read (openOn file) 0L 1048576) expected "content"
-                let write = (openOn file).WriteAsync(0L, ReadOnlyMemory [| 1uy |]) |> wait
-                Expect.equal (write |> Option.map _.Text) (Some text) "a write all the same")
-        }
-
         test "persistent bitmaps, for writing only" {
             inDirectory (fun _ path ->
                 create path "" "1M"

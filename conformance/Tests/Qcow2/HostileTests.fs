@@ -197,7 +197,6 @@ let private refusals = [
         put32 16 1024u bytes)
     "qcow2: Image is corrupt; cannot be opened read/write", put64 72 2UL
     "opens read-write", put64 72 1UL
-    "qcow2: Image has internal snapshots; cannot be opened read/write", put32 60 1u
     "qcow2: Image has persistent bitmaps; cannot be opened read/write", put64 88 1UL
     "opens read-write", put64 88 4UL
     "opens read-write", ignore

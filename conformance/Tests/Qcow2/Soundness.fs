@@ -31,16 +31,29 @@ let expectClean (what: string) (bytes: byte[]) =
     if not found.IsEmpty then
         failwith $"{what}: {lines found}"
 
-/// Fails where the reference reads another disk over this backing.
-let expectDisk (bytes: byte[]) (backing: byte[] option) (expected: byte[]) =
-    let image = Image.read bytes |> orFail
+let private expectView (image: Image) (backing: byte[] option) (view: View) (expected: byte[]) =
     let outside = { DataFile = None; Backing = Option.map Contents.backingOf backing }
-    let view = Image.active image
 
     if view.SizeBytes <> uint64 expected.Length then
-        failwith $"the reference sees {view.SizeBytes} bytes, not {expected.Length}"
+        failwith $"{view.Name} has {view.SizeBytes} bytes, not {expected.Length}"
 
     let found = Contents.read image outside view 0UL expected.Length |> orFail
 
     if found <> expected then
-        failwith "the reference reads another disk"
+        failwith $"the reference reads {view.Name} as something else"
+
+/// Fails where the reference reads another disk over this backing.
+let expectDisk (bytes: byte[]) (backing: byte[] option) (expected: byte[]) =
+    let image = Image.read bytes |> orFail
+    expectView image backing (Image.active image) expected
+
+/// Fails where the reference sees other snapshots than those, by name and disk.
+let expectSnapshots (bytes: byte[]) (backing: byte[] option) (expected: (string * byte[]) list) =
+    let image = Image.read bytes |> orFail
+    let names = image.Snapshots |> List.map _.Name
+
+    if names <> List.map fst expected then
+        failwith $"the reference sees the snapshots {names}"
+
+    for snapshot, (_, disk) in List.zip image.Snapshots expected do
+        expectView image backing (Image.ofSnapshot image snapshot |> orFail) disk

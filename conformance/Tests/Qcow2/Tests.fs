@@ -5,6 +5,7 @@ let all = [
     ModelTests.tests
     ForeignTests.tests
     GrowthTests.tests
+    SnapshotTests.tests
     CrashTests.tests
     RepairTests.tests
     LazyTests.tests

@@ -14,15 +14,14 @@ internal sealed class MetadataExtents
     // The upper tables are at most 40 MiB together, so there are at most 5 million second-level
     // tables and refcount blocks; each is one number in this set.
     private readonly HashSet<long> _tableClusters = [];
+
+    // Second-level tables of snapshots, which may be those of the disk too.
+    private readonly HashSet<long> _snapshotTables = [];
     private ClusterRange _l1;
     private ClusterRange _refcountTable;
 
     /// <summary>True when the cluster holds the header or a table.</summary>
-    internal bool Contains(long cluster) =>
-        cluster == 0
-        || _l1.Contains(cluster)
-        || _refcountTable.Contains(cluster)
-        || _tableClusters.Contains(cluster);
+    internal bool Contains(long cluster) => IsAlone(cluster) || _snapshotTables.Contains(cluster);
 
     internal void Add(long cluster) => _tableClusters.Add(cluster);
 
@@ -39,9 +38,12 @@ internal sealed class MetadataExtents
     internal async ValueTask<BlockError?> LoadAsync(
         ImageStorage storage,
         Qcow2Header header,
+        Qcow2SnapshotsResult snapshots,
         long fileEnd
     )
     {
+        _tableClusters.Clear();
+        _snapshotTables.Clear();
         Qcow2Geometry geometry = header.Geometry;
         long l1Bytes = (long)header.L1EntryCount * sizeof(ulong);
         long refcountBytes = (long)header.RefcountTableClusters << geometry.ClusterBits;
@@ -59,19 +61,79 @@ internal sealed class MetadataExtents
                     (long)header.RefcountTableOffset,
                     refcountBytes,
                     Qcow2Entry.RefcountOffsetMask,
+                    _tableClusters,
                     fileEnd
                 )
                 .ConfigureAwait(false)
+            ?? await LoadSnapshotsAsync(storage, header, snapshots, fileEnd).ConfigureAwait(false)
             ?? await LoadTableAsync(
                     storage,
                     geometry,
                     (long)header.L1Offset,
                     l1Bytes,
                     Qcow2Entry.OffsetMask,
+                    _tableClusters,
                     fileEnd
                 )
                 .ConfigureAwait(false);
     }
+
+    // FMT-QCOW2-503: first the tables that are each snapshot's own, then those that are shared.
+    private async ValueTask<BlockError?> LoadSnapshotsAsync(
+        ImageStorage storage,
+        Qcow2Header header,
+        Qcow2SnapshotsResult found,
+        long fileEnd
+    )
+    {
+        Qcow2Geometry geometry = header.Geometry;
+        long entries = 0;
+        BlockError? error = AddRun(geometry, (long)header.SnapshotsOffset, found.TableBytes);
+        foreach (Qcow2Snapshot one in found.Snapshots)
+        {
+            entries += one.L1EntryCount;
+            if (entries > Qcow2Limits.MaxCheckedL1Entries)
+            {
+                return Qcow2Header.Refused("qcow2: too many entries of L1 tables of snapshots");
+            }
+            error ??= one.CheckL1(geometry) ?? AddRun(geometry, one.L1Offset, one.L1Bytes);
+        }
+        foreach (Qcow2Snapshot one in found.Snapshots)
+        {
+            error ??= await LoadTableAsync(
+                    storage,
+                    geometry,
+                    one.L1Offset,
+                    one.L1Bytes,
+                    Qcow2Entry.OffsetMask,
+                    _snapshotTables,
+                    fileEnd
+                )
+                .ConfigureAwait(false);
+        }
+        return error;
+    }
+
+    private BlockError? AddRun(Qcow2Geometry geometry, long offset, long bytes)
+    {
+        long first = offset >> geometry.ClusterBits;
+        for (long index = 0; index < geometry.ClustersFor(bytes); index++)
+        {
+            if (IsAlone(first + index))
+            {
+                return Qcow2Corruption.At($"a table of snapshots at {offset:x} lies over another");
+            }
+            _tableClusters.Add(first + index);
+        }
+        return null;
+    }
+
+    // What nothing else may be: an upper table, a refcount block, a table of the disk.
+    private bool IsAlone(long cluster) =>
+        cluster == 0
+        || _l1.Contains(cluster)
+        || _refcountTable.Contains(cluster)
+        || _tableClusters.Contains(cluster);
 
     private async ValueTask<BlockError?> LoadTableAsync(
         ImageStorage storage,
@@ -79,6 +141,7 @@ internal sealed class MetadataExtents
         long tableOffset,
         long tableBytes,
         ulong offsetMask,
+        HashSet<long> found,
         long fileEnd
     )
     {
@@ -92,7 +155,7 @@ internal sealed class MetadataExtents
             Memory<byte> piece = buffer.AsMemory(0, (int)Math.Min(pieceBytes, end - at));
             error =
                 await storage.ReadAsync(at, piece).ConfigureAwait(false)
-                ?? AddEntries(geometry, piece.Span, offsetMask, fileEnd);
+                ?? AddEntries(geometry, piece.Span, offsetMask, found, fileEnd);
         }
         ArrayPool<byte>.Shared.Return(buffer);
         return error;
@@ -102,6 +165,7 @@ internal sealed class MetadataExtents
         Qcow2Geometry geometry,
         ReadOnlySpan<byte> entries,
         ulong offsetMask,
+        HashSet<long> found,
         long fileEnd
     )
     {
@@ -125,11 +189,11 @@ internal sealed class MetadataExtents
             {
                 return Qcow2Corruption.At($"table at {offset:x} is unaligned or beyond the file");
             }
-            if (Contains(cluster))
+            if (IsAlone(cluster))
             {
                 return Qcow2Corruption.At($"two tables lie at {offset:x}");
             }
-            _tableClusters.Add(cluster);
+            found.Add(cluster);
         }
     }
 

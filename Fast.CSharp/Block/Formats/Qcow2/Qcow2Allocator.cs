@@ -116,6 +116,13 @@ internal sealed partial class Qcow2Allocator
         return null;
     }
 
+    /// <summary>Forgets what was known of free clusters: counts have changed elsewhere.</summary>
+    internal void Restart()
+    {
+        _firstFree = 0;
+        _packedEnd = 0;
+    }
+
     /// <summary>Frees a cluster as soon as the tables that pointed to it are safe.</summary>
     internal void FreeLater(long cluster) => _freed.Add(cluster);
 

@@ -50,8 +50,8 @@ internal sealed class Qcow2Header
     internal ulong L1Offset { get; set; }
     internal ulong RefcountTableOffset { get; set; }
     internal uint RefcountTableClusters { get; set; }
-    internal uint SnapshotCount { get; private init; }
-    internal ulong SnapshotsOffset { get; private init; }
+    internal uint SnapshotCount { get; set; }
+    internal ulong SnapshotsOffset { get; set; }
     internal ulong IncompatibleFeatures { get; set; }
     internal ulong CompatibleFeatures { get; private init; }
     internal ulong AutoclearFeatures { get; set; }
@@ -162,10 +162,6 @@ internal sealed class Qcow2Header
         if ((IncompatibleFeatures & CorruptBit) != 0)
         {
             return Refused("qcow2: Image is corrupt; cannot be opened read/write");
-        }
-        if (SnapshotCount != 0)
-        {
-            return Refused("qcow2: Image has internal snapshots; cannot be opened read/write");
         }
         return HasBitmaps
             ? Refused("qcow2: Image has persistent bitmaps; cannot be opened read/write")

@@ -72,7 +72,7 @@ internal sealed partial class Qcow2Image
     // FMT-QCOW2-311. Once this image has set the bit, nobody else has.
     private async ValueTask<BlockError?> RepairDirtyHeldAsync()
     {
-        if (!IsDirty || _isPreparedForWriting)
+        if (!IsDirty || _hasSetDirtyBit)
         {
             return null;
         }

@@ -41,6 +41,11 @@ internal sealed partial class Qcow2Image
         {
             return error;
         }
+        if (_tables.Header.SnapshotCount != 0 && _tables.Header.Version < 3)
+        {
+            // Its snapshots need not say how long their disk was (BLK-SIZE-006).
+            return Qcow2Header.Refused("Can't resize a v2 image which has snapshots");
+        }
         long l1Entries = (long)_geometry.L1EntriesFor((ulong)length);
         if (l1Entries > Qcow2Limits.MaxL1Bytes / sizeof(ulong))
         {

@@ -97,7 +97,7 @@ internal sealed partial class Qcow2Image : IDisposable
     }
 
     /// <summary>
-    /// Why a node on this image cannot be read-write, or null: damage, internal snapshots
+    /// Why a node on this image cannot be read-write, or null: damage, bitmaps
     /// (BLK-OPEN-021). To be asked at open and at a reopen.
     /// </summary>
     public BlockError? CheckWritable() => _tables.Header.CheckWritable();
@@ -174,15 +174,18 @@ internal sealed partial class Qcow2Image : IDisposable
         {
             return await SayDirtyAsync().ConfigureAwait(false);
         }
+        if (_tables.IsSnapshotShown)
+        {
+            return Qcow2Header.Refused("qcow2: a snapshot is shown; it cannot be written");
+        }
         Qcow2Header header = _tables.Header;
         BlockError? error =
             header.CheckWritable()
             ?? await RepairDirtyHeldAsync().ConfigureAwait(false)
-            ?? await _tables
-                .Extents.LoadAsync(_tables.Storage, header, _tables.FileEndBytes)
-                .ConfigureAwait(false);
-        error ??= await ClearAutoclearAsync().ConfigureAwait(false);
-        error ??= await SayDirtyAsync().ConfigureAwait(false);
+            ?? await WriteBackHeldAsync().ConfigureAwait(false)
+            ?? await LoadExtentsAsync().ConfigureAwait(false)
+            ?? await ClearAutoclearAsync().ConfigureAwait(false)
+            ?? await SayDirtyAsync().ConfigureAwait(false);
         _isPreparedForWriting = error is null;
         return error;
     }
@@ -201,6 +204,15 @@ internal sealed partial class Qcow2Image : IDisposable
             ?? await _tables.BarrierAsync().ConfigureAwait(false);
         header.AutoclearFeatures = error is null ? 0 : header.AutoclearFeatures;
         return error;
+    }
+
+    private async ValueTask<BlockError?> LoadExtentsAsync()
+    {
+        Qcow2SnapshotsResult snapshots = await FindSnapshotsHeldAsync().ConfigureAwait(false);
+        return snapshots.Error
+            ?? await _tables
+                .Extents.LoadAsync(_tables.Storage, _tables.Header, snapshots, _tables.FileEndBytes)
+                .ConfigureAwait(false);
     }
 
     // Damage once seen forbids every later write (BLK-DATA-010).

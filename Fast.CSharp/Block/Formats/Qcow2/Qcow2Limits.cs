@@ -28,6 +28,15 @@ internal static class Qcow2Limits
     /// <summary>QEMU's bound on the number of internal snapshots.</summary>
     internal const int MaxSnapshots = 65536;
 
+    /// <summary>QEMU's bound on the table of snapshots.</summary>
+    internal const int MaxSnapshotBytes = 64 * 1024 * 1024;
+
+    /// <summary>QEMU's bound on what an entry of it says beyond its fields.</summary>
+    internal const int MaxSnapshotExtraBytes = 1024;
+
+    /// <summary>QEMU's bound on the name of a new snapshot, without a final zero.</summary>
+    internal const int MaxSnapshotNameBytes = 255;
+
     /// <summary>
     /// Tables point with 56 bits, so nothing lies at or beyond this offset in bytes.
     /// </summary>

@@ -1,6 +1,7 @@
 // Changes of the mapping: making second-level tables, linking, zeroing and unlinking clusters. What
 // an entry pointed to before is freed when the change is safe.
 using System;
+using System.Buffers;
 using System.Threading.Tasks;
 
 namespace Ashlar.Block;
@@ -8,8 +9,8 @@ namespace Ashlar.Block;
 internal sealed partial class Qcow2Mapping
 {
     /// <summary>
-    /// The second-level table that maps a guest offset, made when there is none and refused when it
-    /// is not this image's alone.
+    /// The second-level table that maps a guest offset, made when there is none and copied when a
+    /// snapshot has it too (FMT-QCOW2-505).
     /// </summary>
     internal async ValueTask<OffsetResult> FindOrMakeTableAsync(long guestOffset)
     {
@@ -25,14 +26,13 @@ internal sealed partial class Qcow2Mapping
         RefcountResult count = await _refcounts
             .GetAsync(table.Offset >> _geometry.ClusterBits)
             .ConfigureAwait(false);
-        if (count.Error is null && count.Count != 1)
+        if (count.Error is not null || count.Count == 1)
         {
-            return new(
-                0,
-                Qcow2Corruption.At($"L2 table at {table.Offset:x} has count {count.Count}")
-            );
+            return new(table.Offset, count.Error);
         }
-        return new(table.Offset, count.Error);
+        return count.Count == 0
+            ? new(0, Qcow2Corruption.At($"L2 table at {table.Offset:x} counts as free"))
+            : await CopyTableAsync(guestOffset, table.Offset).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -83,7 +83,11 @@ internal sealed partial class Qcow2Mapping
                 error = await UnlinkInTableAsync(start, tableStart + mapped).ConfigureAwait(false);
                 if (error is null && start == tableStart)
                 {
-                    error = await DropTableAsync(start, table.Offset).ConfigureAwait(false);
+                    // A table that a snapshot has too was copied meanwhile.
+                    table = await FindTableAsync(start).ConfigureAwait(false);
+                    error =
+                        table.Error
+                        ?? await DropTableAsync(start, table.Offset).ConfigureAwait(false);
                 }
             }
             if (error is not null)
@@ -121,6 +125,38 @@ internal sealed partial class Qcow2Mapping
             _allocator.FreeLater(tableOffset >> _geometry.ClusterBits);
         }
         return error;
+    }
+
+    // The copy refers to what the shared table refers to, which counts each of both already. It is
+    // in the file before an entry leads there, and the old one is let go when that entry is safe.
+    private async ValueTask<OffsetResult> CopyTableAsync(long guestOffset, long shared)
+    {
+        RunResult run = await _allocator.TakeAsync(1).ConfigureAwait(false);
+        if (run.Error is not null)
+        {
+            return new(0, run.Error);
+        }
+        long offset = run.FirstCluster << _geometry.ClusterBits;
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(_geometry.ClusterBytes);
+        Memory<byte> table = buffer.AsMemory(0, _geometry.ClusterBytes);
+        await _tables.Storage.RaiseAsync(BlockDebugEvent.L2AllocCowRead).ConfigureAwait(false);
+        BlockError? error =
+            await _tables.Storage.ReadAsync(shared, table).ConfigureAwait(false)
+            ?? await _tables
+                .WriteAsync(offset, table, BlockDebugEvent.L2AllocWrite)
+                .ConfigureAwait(false)
+            ?? await SetL1Async(guestOffset, (ulong)offset | Qcow2Entry.Copied)
+                .ConfigureAwait(false);
+        ArrayPool<byte>.Shared.Return(buffer);
+        if (error is not null)
+        {
+            _ = await _allocator.GiveBackAsync(run).ConfigureAwait(false);
+            return new(0, error);
+        }
+        _tables.Extents.Remove(shared >> _geometry.ClusterBits);
+        _tables.Extents.Add(run.FirstCluster);
+        _allocator.FreeLater(shared >> _geometry.ClusterBits);
+        return new(offset, null);
     }
 
     private async ValueTask<OffsetResult> MakeTableAsync(long guestOffset)

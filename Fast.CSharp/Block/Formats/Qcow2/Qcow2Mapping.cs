@@ -82,6 +82,10 @@ internal sealed partial class Qcow2Mapping
         long index = _geometry.L1Index(guestOffset);
         if (index >= _tables.Header.L1EntryCount)
         {
+            if (_tables.IsSnapshotShown)
+            {
+                return default;
+            }
             return new(
                 0,
                 Qcow2Corruption.At($"guest offset {guestOffset:x} is beyond the L1 table")
@@ -96,13 +100,36 @@ internal sealed partial class Qcow2Mapping
             return new(0, page.Error);
         }
         ulong entry = page.Page!.Entry((int)(entryOffset & (_geometry.PageBytes - 1)));
+        BlockError? error = CheckL1(index, entry);
+        return error is null ? new(Qcow2Entry.Offset(entry), null) : new(0, error);
+    }
+
+    /// <summary>Why an entry of a first-level table cannot be followed, or null.</summary>
+    internal BlockError? CheckL1(long index, ulong entry)
+    {
         long offset = Qcow2Entry.Offset(entry);
         bool isReserved = (entry & Qcow2Entry.ReservedInL1) != 0;
-        if (isReserved || !_geometry.IsAligned((ulong)offset) || offset >= _tables.FileEndBytes)
+        return isReserved || !_geometry.IsAligned((ulong)offset) || offset >= _tables.FileEndBytes
+            ? Qcow2Corruption.At($"L1 entry {index:x} is invalid: {entry:x}")
+            : null;
+    }
+
+    /// <summary>
+    /// The host clusters that an entry of a second-level table refers to, none when the first is
+    /// behind the last; or why they cannot be this image's.
+    /// </summary>
+    internal BlockError? CheckL2(ulong entry, out long first, out long last)
+    {
+        BlockError? error = Classify(entry, 0, out ClusterKind kind, out long host);
+        bool isPacked = kind == ClusterKind.Compressed;
+        long bytes = isPacked ? _geometry.PackedBytes(entry) : _geometry.ClusterBytes;
+        first = host >> _geometry.ClusterBits;
+        last = (host + bytes - 1) >> _geometry.ClusterBits;
+        if (host == 0)
         {
-            return new(0, Qcow2Corruption.At($"L1 entry {index:x} is invalid: {entry:x}"));
+            last = first - 1;
         }
-        return new(offset, null);
+        return error ?? CheckOwned(host);
     }
 
     private MappingResult FindInPage(MetadataPage page, long guestOffset, long maxBytes)

@@ -62,6 +62,10 @@ internal sealed partial class Qcow2Refcounts
     /// </summary>
     internal async ValueTask<BlockError?> GrowTableAsync()
     {
+        if (IsFixed)
+        {
+            return TooLarge();
+        }
         GrowthPlan plan = PlanGrowth();
         long bytes = (long)plan.TableClusters << _geometry.ClusterBits;
         if (bytes > Qcow2Limits.MaxRefcountTableBytes || plan.EndBytes > Qcow2Limits.HostEndBytes)

@@ -29,6 +29,11 @@ internal sealed partial class Qcow2Refcounts
     /// </summary>
     internal long ClustersCovered => _tables.RefcountTableEntries << _geometry.RefcountBlockBits;
 
+    /// <summary>
+    /// True while the file's header leads to another refcount table: this one cannot grow.
+    /// </summary>
+    internal bool IsFixed { get; set; }
+
     /// <summary>The largest count that an entry can say.</summary>
     internal ulong MaxCount =>
         _geometry.RefcountOrder == 6 ? ulong.MaxValue : (1ul << (1 << _geometry.RefcountOrder)) - 1;

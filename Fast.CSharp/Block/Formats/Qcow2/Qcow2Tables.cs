@@ -47,6 +47,11 @@ internal sealed class Qcow2Tables
     internal long RefcountTableEntries =>
         (long)Header.RefcountTableClusters << (Geometry.ClusterBits - 3);
 
+    /// <summary>
+    /// True when the active table is a snapshot's, which may be shorter than its disk.
+    /// </summary>
+    internal bool IsSnapshotShown { get; set; }
+
     internal void ExtendTo(long endBytes) => FileEndBytes = Math.Max(FileEndBytes, endBytes);
 
     /// <summary>
