@@ -97,6 +97,27 @@ let private allocatedBytesMax = 256L * 1024L * 1024L
 
 let private secondsMax = 10.0
 
+/// A repair ends with a result or a refusal, and what it calls whole is whole (FMT-QCOW2-807).
+let private repair (file: HostFile) =
+    let mutable opened: Qcow2Image | null = null
+
+    match Qcow2Image.Open(HostFileStorage file, true, &opened) with
+    | null ->
+        use image = there opened
+
+        let check fixes =
+            let struct (result, error) = image.CheckAsync(fixes).AsTask().GetAwaiter().GetResult()
+
+            result, Option.ofObj error
+
+        match check Qcow2Fixes.All with
+        | result, None when result.Corruptions = 0L && result.CheckErrors = 0L ->
+            let again, error = check Qcow2Fixes.None
+            Expect.isNone error "a second look"
+            Expect.equal again.Corruptions 0L (String.concat "\n" again.Lines)
+        | _ -> ()
+    | refusal -> Expect.isNotEmpty refusal.Text "a refusal says why"
+
 let private scenario (random: Random) =
     let original = drawImage random
 
@@ -111,6 +132,9 @@ let private scenario (random: Random) =
         match tryOpen file with
         | Ok image -> use' random image
         | Error refusal -> Expect.isNotEmpty refusal.Text "a refusal says why"
+
+        host.Create("damaged", MemoryContent.Of(ReadOnlySpan bytes)) |> ignore
+        repair (openFile host "damaged")
 
         let allocated = GC.GetAllocatedBytesForCurrentThread() - before
 

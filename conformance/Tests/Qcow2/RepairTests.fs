@@ -48,8 +48,12 @@ let private checkOn storage fixes =
     let struct (result, error) = image.CheckAsync(fixes).AsTask().GetAwaiter().GetResult()
     result, Option.ofObj error
 
+/// A word of a file; beyond its end there are zeroes.
 let at64 (bytes: byte[]) (offset: int) =
-    BinaryPrimitives.ReadUInt64BigEndian(ReadOnlySpan(bytes, offset, 8))
+    if offset < 0 || offset > bytes.Length - 8 then
+        0UL
+    else
+        BinaryPrimitives.ReadUInt64BigEndian(ReadOnlySpan(bytes, offset, 8))
 
 let private put64 (bytes: byte[]) (offset: int) (value: uint64) =
     BinaryPrimitives.WriteUInt64BigEndian(Span(bytes, offset, 8), value)
@@ -207,8 +211,10 @@ let private keeping (random: Random) =
         damage random bytes
 
     let before = guest bytes
-    let _, after, _ = repaired bytes
+    let _, after, log = repaired bytes
     expectKept "repaired" before after
+    let cut = crash random (MemoryContent.Of(ReadOnlySpan bytes)) log (random.Next(log.Count + 1))
+    expectKept "cut" before (bytesOf cut)
     let result, again, _ = repaired after
     Expect.equal (result.CorruptionsFixed, result.LeaksFixed) (0L, 0L) "a second repair"
     Expect.equal again after "a second repair"
