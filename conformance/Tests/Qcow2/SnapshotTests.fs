@@ -310,6 +310,91 @@ let private hostile =
         }
     ]
 
+/// A file whose changes fail after so many of them, until it is healed.
+type private Failing(inner: HostFile) =
+    inherit HostFile()
+
+    member val Left = Int32.MaxValue with get, set
+
+    member private this.Try(change: unit -> HostErrno) =
+        this.Left <- this.Left - 1
+        if this.Left < 0 then HostErrno.NoSpace else change ()
+
+    override _.Identity = inner.Identity
+    override _.Length = inner.Length
+    override _.IsWritable = inner.IsWritable
+    override _.Read(offset: int64, buffer: Span<byte>) = inner.Read(offset, buffer)
+
+    override this.Write(offset: int64, buffer: ReadOnlySpan<byte>) =
+        let bytes = buffer.ToArray()
+        this.Try(fun () -> inner.Write(offset, ReadOnlySpan bytes))
+
+    override this.WriteZeroes(offset, length) =
+        this.Try(fun () -> inner.WriteZeroes(offset, length))
+
+    override this.Truncate length = this.Try(fun () -> inner.Truncate length)
+    override this.Flush() = this.Try inner.Flush
+    override _.LockShared byteOffset = inner.LockShared byteOffset
+    override _.Unlock byteOffset = inner.Unlock byteOffset
+    override _.IsLockedByOthers byteOffset = inner.IsLockedByOthers byteOffset
+    override _.Dispose() = inner.Dispose()
+
+/// What an image holds, as one of those says, without a fault.
+let private expectOneOf (file: HostFile) (held: (byte[] * (string * byte[]) list) list) =
+    let bytes = bytesOf file
+    Soundness.expectSound "the file" bytes
+
+    let isHeld (disk, snapshots) =
+        try
+            Soundness.expectDisk bytes None disk
+            Soundness.expectSnapshots bytes None snapshots
+            true
+        with _ ->
+            false
+
+    Expect.exists held isHeld "the image is neither the one of before nor the one of after"
+
+let private failing (random: Random) =
+    let _, inner = newImage (drawOptions random)
+    let file = new Failing(inner)
+    let subject = start' file None
+
+    for _ in 1 .. 5 + random.Next 20 do
+        if random.Next 4 = 0 then
+            change random ours subject
+        else
+            step random subject.Disk
+
+    writeBack subject.Disk
+    let image, disk, snapshots = subject.Disk.Image, subject.Disk.Expected, subject.Snapshots
+    let index = random.Next(max 1 snapshots.Length)
+
+    let request, after =
+        match random.Next 3 with
+        | 0 when not snapshots.IsEmpty ->
+            (fun () -> image.ApplySnapshotAsync index), (snd snapshots[index], snapshots)
+        | 1 when not snapshots.IsEmpty ->
+            (fun () -> image.DeleteSnapshotAsync index), (disk, List.removeAt index snapshots)
+        | _ ->
+            (fun () -> image.CreateSnapshotAsync("more", now)), (disk, snapshots @ [ "more", disk ])
+
+    file.Left <- random.Next 50
+    let refusal = request () |> wait
+    file.Left <- Int32.MaxValue
+
+    if refusal.IsNone then
+        image.WriteBackAsync() |> wait |> orFail "write back"
+        expectOneOf file [ after ]
+    else
+        // The one who failed may be gone, or go on.
+        expectOneOf file [ disk, snapshots; after ]
+        image.WriteBackAsync() |> wait |> ignore
+        expectOneOf file [ disk, snapshots; after ]
+        image.WriteAsync(0L, ReadOnlyMemory [| 1uy |]) |> wait |> ignore
+        image.CreateSnapshotAsync("again", now) |> wait |> ignore
+        image.WriteBackAsync() |> wait |> ignore
+        Soundness.expectSound "the file afterwards" (bytesOf file)
+
 let private kept =
     test "an entry is kept with what it says beyond what is known (FMT-QCOW2-506)" {
         let bytes, at = withTable ()
@@ -355,6 +440,9 @@ let tests =
             Needs.qemuImg ()
             Tools.withDirectory (fun directory -> Seeds.forSeeds name 12 (withQemu directory))
         }
+
+        let name = "a request that fails leaves the image of before or after (FMT-QCOW2-508)"
+        test name { Seeds.forSeeds name 300 failing }
 
         hostile
         kept
