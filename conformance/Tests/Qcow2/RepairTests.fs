@@ -104,17 +104,22 @@ let private damage (random: Random) (bytes: byte[]) =
                 table + 8 * index
     ]
 
+    let blocks = [
+        for entry in entries do
+            let block = int (at64 bytes entry)
+
+            if block + cluster <= bytes.Length then
+                block
+    ]
+
     let upper, lower = words bytes
 
     for _ in 1 .. 1 + random.Next 4 do
         match random.Next 9 with
         | 0 ->
-            pick random entries (fun entry ->
-                let block = int (at64 bytes entry)
-
-                if block > 0 && block + cluster <= bytes.Length && block % cluster = 0 then
-                    for _ in 0 .. random.Next 4 do
-                        bytes[block + random.Next(min cluster 128)] <- byte (random.Next 4))
+            pick random blocks (fun block ->
+                for _ in 0 .. random.Next 4 do
+                    bytes[block + random.Next(min cluster 128)] <- byte (random.Next 4))
         | 1 -> pick random upper (fun at -> put64 bytes at (at64 bytes at ^^^ copied))
         | 2 -> pick random lower (fun at -> put64 bytes at (at64 bytes at ^^^ copied))
         | 3 -> pick random entries (fun at -> put64 bytes at 0UL)
@@ -129,7 +134,7 @@ let private damage (random: Random) (bytes: byte[]) =
 let private damageForGood (random: Random) (bytes: byte[]) =
     let cluster = 1 <<< int bytes[23]
     let upper, lower = words bytes
-    let beyond () = bytes.Length / cluster + random.Next 5
+    let beyond () = (bytes.Length + cluster - 1) / cluster + random.Next 5
 
     for _ in 1 .. 1 + random.Next 3 do
         match random.Next 4 with
@@ -185,7 +190,7 @@ let private mending (random: Random) =
     damage random bytes
     let before = guest bytes
     let result, after, log = repaired bytes
-    Expect.equal result.Corruptions 0L "corruptions left"
+    Expect.equal result.Corruptions 0L (String.concat "\n" result.Lines)
     expectKept "repaired" before after
     Soundness.expectClean "repaired" after
 
