@@ -24,16 +24,26 @@ let finish (program: string) (info: ProcessStartInfo) : int * string * string =
 
     child.ExitCode, output.Result, errors.Result
 
+/// What QEMU says when the processor time it measured of a key derivation is too short to count
+/// with; it depends on the moment, and the next run says otherwise.
+let private unmeasured = "Unable to get accurate CPU usage"
+
+let private attemptsMax = 50
+
 /// Runs a program to its end: exit code, output, errors.
 let start (program: string) (arguments: string list) : int * string * string =
-    finish
-        program
-        (ProcessStartInfo(
-            program,
-            arguments,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true
-        ))
+    let rec attempt left =
+        let info = ProcessStartInfo(program, arguments)
+        info.RedirectStandardOutput <- true
+        info.RedirectStandardError <- true
+        let code, output, errors = finish program info
+
+        if code <> 0 && left > 1 && errors.Contains unmeasured then
+            attempt (left - 1)
+        else
+            code, output, errors
+
+    attempt attemptsMax
 
 /// The output of a program that must succeed.
 let run (program: string) (arguments: string list) : string =

@@ -69,22 +69,12 @@ let private seen (script: Script) : string =
 /// What became of a line for the shell; of a program that a signal ended, the shell tells 128 more
 /// than the signal.
 let private ranInShell (line: string) : string =
-    let start = ProcessStartInfo("bash", [ "-c"; line ])
-    start.RedirectStandardError <- true
-    start.RedirectStandardOutput <- true
-    use proc = new Process(StartInfo = start)
-    proc.Start() |> ignore
-    // what is said is long, and nobody waits for it
-    proc.OutputDataReceived.Add ignore
-    proc.ErrorDataReceived.Add ignore
-    proc.BeginOutputReadLine()
-    proc.BeginErrorReadLine()
-    proc.WaitForExit()
+    let code, _, _ = Programs.start "bash" [ "-c"; line ]
 
-    if proc.ExitCode > 128 then
-        $"the command line, died of signal {proc.ExitCode - 128}"
+    if code > 128 then
+        $"the command line, died of signal {code - 128}"
     else
-        $"the command line, exit {proc.ExitCode}"
+        $"the command line, exit {code}"
 
 let private commandLines =
     let isShell path = File.ReadAllText(path).Contains("- *Shell*: `", StringComparison.Ordinal)
