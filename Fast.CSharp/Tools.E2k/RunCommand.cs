@@ -14,9 +14,10 @@ namespace Ashlar.Tools.E2k;
 /// <summary>Runs a program.</summary>
 internal static class RunCommand
 {
-    private const int BadUse = 2;
     private const int LimitReached = 124;
     private const int PagesInMebibyte = 256;
+    private const long MemoryByDefault = GuestOptions.PagesMaxByDefault / PagesInMebibyte;
+    private const long MemoryMax = 1 << 20;
 
     /// <summary>Bytes of a program's file, at most.</summary>
     private const long FileBytesMax = 1L << 30;
@@ -29,13 +30,11 @@ internal static class RunCommand
             Description = "whether invalid values are told from numbers: on or off",
             DefaultValueFactory = _ => "on",
         };
-        tags.AcceptOnlyFromAmong("on", "off");
         Option<bool> stats = new("--stats") { Description = "counts and speed, to standard error" };
-        Option<long?> limit = new("--limit") { Description = "wide instructions, at most" };
-        Option<long> memory = new("--memory")
+        Option<string?> limit = new("--limit") { Description = "wide instructions, at most" };
+        Option<string?> memory = new("--memory")
         {
-            Description = "MiB that the program may have",
-            DefaultValueFactory = _ => GuestOptions.PagesMaxByDefault / PagesInMebibyte,
+            Description = $"MiB that the program may have; {MemoryByDefault} if not given",
         };
         Option<bool> strace = new("--strace")
         {
@@ -73,46 +72,62 @@ internal static class RunCommand
         {
             if (CpuOption.VersionOf(parsed.GetValue(cpu)) is not { } version)
             {
-                return Refuse(CpuOption.Refusal);
+                return Saying.Refuse(CpuOption.Refusal);
             }
-            if (parsed.GetValue(memory) is < 1 or > 1 << 20)
+            if (parsed.GetValue(tags) is not ("on" or "off"))
             {
-                return Refuse("--memory takes 1 to 1048576 MiB");
+                return Saying.Refuse($"--tags is on or off, not '{parsed.GetValue(tags)}'");
             }
-            if (parsed.GetValue(limit) is < 1)
+            if (NumberOf(parsed.GetValue(memory), MemoryByDefault, MemoryMax) is not { } mebibytes)
             {
-                return Refuse("--limit takes at least 1");
+                return Saying.Refuse(
+                    $"--memory takes 1 to {MemoryMax} MiB, not '{parsed.GetValue(memory)}'"
+                );
+            }
+            if (NumberOf(parsed.GetValue(limit), long.MaxValue, long.MaxValue) is not { } most)
+            {
+                return Saying.Refuse(
+                    $"--limit takes a number from 1 on, not '{parsed.GetValue(limit)}'"
+                );
             }
             if (parsed.GetValue(sandbox) && parsed.GetValue(allowHost))
             {
-                return Refuse("--sandbox and --allow-host-files exclude each other");
+                return Saying.Refuse("--sandbox and --allow-host-files exclude each other");
             }
             string path = parsed.GetRequiredValue(program);
             GuestOptions options = new()
             {
                 Version = version == 0 ? null : version,
                 HasTags = parsed.GetValue(tags) == "on",
-                PagesMax = parsed.GetValue(memory) * PagesInMebibyte,
+                PagesMax = mebibytes * PagesInMebibyte,
                 Files = new(".", parsed.GetValue(allowHost)),
-                SystemCalls = parsed.GetValue(strace) ? Console.Error.WriteLine : null,
+                SystemCalls = parsed.GetValue(strace) ? Saying.Tell : null,
                 Arguments = [path, .. parsed.GetValue(arguments) ?? []],
                 Environment = [.. EnvironmentOfOurs()],
             };
-            long bundlesMax = parsed.GetValue(limit) ?? long.MaxValue;
             try
             {
                 using StreamWriter? lines = parsed.GetValue(trace) is { } target
                     ? new(target)
                     : null;
-                return Run(path, options, bundlesMax, parsed.GetValue(stats), lines);
+                return Run(path, options, most, parsed.GetValue(stats), lines);
             }
             catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
             {
-                return Refuse($"{parsed.GetValue(trace)} cannot be written");
+                return Saying.Refuse($"{parsed.GetValue(trace)} cannot be written");
             }
         });
         return command;
     }
+
+    /// <summary>A number from 1 to a limit; null where the text is none.</summary>
+    private static long? NumberOf(string? text, long otherwise, long max) =>
+        text is null ? otherwise
+        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+        && number >= 1
+        && number <= max
+            ? number
+        : null;
 
     private static IEnumerable<string> EnvironmentOfOurs() =>
         Environment
@@ -120,12 +135,6 @@ internal static class RunCommand
             .Cast<DictionaryEntry>()
             .Select(one => $"{one.Key}={one.Value}")
             .Order(StringComparer.Ordinal);
-
-    private static int Refuse(string text)
-    {
-        Console.Error.WriteLine($"ashlar-e2k: {text}");
-        return BadUse;
-    }
 
     private static int Run(
         string path,
@@ -135,25 +144,14 @@ internal static class RunCommand
         StreamWriter? lines
     )
     {
-        byte[] file;
-        try
+        if (BoundedFile.TryRead(path, FileBytesMax, out byte[] file) is { } reason)
         {
-            FileInfo info = new(path);
-            if (info.Exists && info.Length > FileBytesMax)
-            {
-                return Refuse($"{path} is larger than {FileBytesMax} bytes");
-            }
-            file = File.ReadAllBytes(path);
-        }
-        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
-        {
-            return Refuse($"{path} cannot be read");
+            return Saying.Refuse($"{path} cannot be read: {reason}");
         }
 
-        using GuestHost streams = new();
         try
         {
-            using GuestProcess process = GuestProcess.Start(file, options, streams);
+            using GuestProcess process = GuestProcess.Start(file, options, new ConsoleHost());
             Stopwatch watch = Stopwatch.StartNew();
             Ending ending = lines is null
                 ? process.Run(bundlesMax)
@@ -169,18 +167,18 @@ internal static class RunCommand
         }
         catch (ElfRefusalException refusal)
         {
-            return Refuse($"{path}: {refusal.Message}");
+            return Saying.Refuse($"{path}: {refusal.Message}");
         }
         catch (InsufficientMemoryException wrong)
         {
-            return Refuse(wrong.Message);
+            return Saying.Refuse(wrong.Message);
         }
     }
 
     private static void Show(GuestProcess process, TimeSpan time)
     {
         double millions = process.Retired / 1e6;
-        Console.Error.WriteLine(
+        Saying.Tell(
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{process.Retired} wide instructions, {time.TotalSeconds:F3} s, "
@@ -197,12 +195,16 @@ internal static class RunCommand
             case EndingKind.Exited:
                 return ending.Status;
             case EndingKind.Stopped:
-                Console.Error.WriteLine($"ashlar-e2k: {path}: the limit was reached");
+                Saying.Complain($"{path}: the limit was reached");
                 return LimitReached;
             default:
                 ulong ip = process.Machine.State.Ip;
                 string what = Signals.Describe(ending);
-                Console.Error.WriteLine($"ashlar-e2k: {path}: {what} at {ip:x}");
+                // Whoever closed the pipe knows, as after any command of a shell.
+                if (ending.Status != SignalNumbers.BrokenPipe)
+                {
+                    Saying.Complain($"{path}: {what} at {ip:x}");
+                }
                 return Signals.Die(ending.Status);
         }
     }

@@ -6,6 +6,7 @@ open System
 open System.CommandLine
 open System.IO
 open Ashlar.Conformance.E2k
+open Ashlar.E2k
 open Ashlar.Reference.E2k
 
 /// Failures that are printed of each kind and direction.
@@ -163,16 +164,16 @@ let private complain (text: string) = Console.Error.WriteLine $"ashlar-conform: 
 let private run (asked: E2kArguments.Run) (retired: Change -> unit) =
     let path = asked.Path
 
-    if not (File.Exists path) then
-        complain $"{path} is not there"
+    match E2kArguments.read path with
+    | Error reason ->
+        complain $"{path} cannot be read: {reason}"
         2
-    else
-        let file = File.ReadAllBytes path
-        let table = Table.specification
+    | Ok file ->
+        let table, pages = Table.specification, asked.Pages
+        let host = Hosts.referenceWithin pages (ConsoleHost()) Hosts.sandbox
+        let given = path :: asked.Given
 
-        let host = Hosts.reference (Hosts.Console()) Hosts.sandbox
-
-        match Process.start table asked.Version asked.Tags host file (path :: asked.Given) [] with
+        match Process.startWithin pages table asked.Version asked.Tags host file given [] with
         | Error refusal ->
             complain $"{path}: {refusal.Reason} ({refusal.Rule})"
             2
@@ -185,6 +186,8 @@ let private run (asked: E2kArguments.Run) (retired: Change -> unit) =
             | Killed(signal, trap), _ ->
                 complain $"{path}: {signal}: {trap}"
                 codeOf signal
+            // Whoever closed the pipe knows, as after any command of a shell.
+            | Signalled 13, _ -> 128 + 13
             | Signalled signal, _ ->
                 complain $"{path}: {Linux.nameOf signal}, sent by the program itself"
                 128 + signal

@@ -13,23 +13,26 @@ let private every = 4096L
 
 /// 0 where both agree, 1 where they differ, 2 where there is no program.
 let private run (asked: E2kArguments.Run) =
-    if not (File.Exists asked.Path) then
-        complain $"{asked.Path} is not there"
+    match E2kArguments.read asked.Path with
+    | Error reason ->
+        complain $"{asked.Path} cannot be read: {reason}"
         2
-    else
+    | Ok file ->
         let setting: Lockstep.Setting = {
             Version = asked.Version
             Tags = asked.Tags
             Arguments = asked.Path :: asked.Given
             Environment = []
             Input = [||]
+            Taken = Int32.MaxValue
+            Pages = asked.Pages
             Limit = asked.Limit
             Every = every
             Ranges = []
             Files = Hosts.sandbox
         }
 
-        match Lockstep.run setting (File.ReadAllBytes asked.Path) with
+        match Lockstep.run setting file with
         | Lockstep.Agreed(bundles, ending) ->
             Console.WriteLine
                 $"{bundles} wide instructions alike, then {ProgramVectors.endOf ending}"

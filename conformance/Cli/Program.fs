@@ -176,9 +176,8 @@ let private guarded (act: unit -> int) : int =
             $"internal error, {error.GetType().Name}: {error.Message} \
               (ASHLAR_STACK_TRACE=1 shows where)"
 
-[<EntryPoint>]
-let main arguments =
-    let parsed = (root ()).Parse arguments
+let private invoke arguments =
+    let parsed = (root ()).Parse(E2kArguments.separated arguments)
 
     if parsed.Errors.Count > 0 then
         // The first is the mistake; the others follow from it.
@@ -191,5 +190,8 @@ let main arguments =
 
         complain mistake
     else
-        let configuration = InvocationConfiguration(EnableDefaultExceptionHandler = false)
-        guarded (fun () -> parsed.Invoke configuration)
+        parsed.Invoke(InvocationConfiguration(EnableDefaultExceptionHandler = false))
+
+[<EntryPoint>]
+let main arguments =
+    guarded (fun () -> invoke arguments)

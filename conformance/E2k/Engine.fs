@@ -244,10 +244,20 @@ let endingDifference (wanted: Ending) (found: Ashlar.E2k.Ending) : string option
     else
         Some $"{showEnding found}, the reference: {wanted}"
 
-/// A program in the engine.
-let start version tags (host: Ashlar.E2k.IHost) files (file: byte[]) arguments environment =
+/// A program in the engine that may have so many pages.
+let startWithin
+    (pages: int)
+    version
+    tags
+    (host: Ashlar.E2k.IHost)
+    files
+    (file: byte[])
+    arguments
+    environment
+    =
     let options =
         Ashlar.E2k.GuestOptions(
+            PagesMax = int64 pages,
             Version = Option.toNullable version,
             HasTags = tags,
             Files = files,
@@ -259,3 +269,7 @@ let start version tags (host: Ashlar.E2k.IHost) files (file: byte[]) arguments e
         Ok(Fast.Start(ReadOnlySpan file, options, host))
     with :? Ashlar.E2k.ElfRefusalException as refusal ->
         Error refusal.Message
+
+/// A program in the engine.
+let start version tags host files file arguments environment =
+    startWithin Process.pagesMax version tags host files file arguments environment

@@ -43,12 +43,18 @@ let private tick = 1_000_000L
 /// A wait is no longer than this, so that time does not run over.
 let private waitMax = 3_600_000_000_000L
 
-/// Standard streams in memory: an input, and what is written; clocks that a look makes go on, and
-/// bytes that are the same each time.
-type Streams(input: byte[]) =
+/// EPIPE
+let private brokenPipe = -32
+
+/// Standard streams in memory: an input, and what is written, of which so many bytes are taken
+/// before nobody reads; clocks that a look makes go on, and bytes that are the same each time.
+type Streams(input: byte[], taken: int) =
     let source = new MemoryStream(input)
     let mutable time = startTime
     let mutable drawn = 0uy
+    let mutable left = taken
+
+    new(input) = Streams(input, Int32.MaxValue)
 
     /// What went to standard output.
     member val Output = new MemoryStream()
@@ -60,12 +66,20 @@ type Streams(input: byte[]) =
         member _.Read(bytes: Span<byte>) = source.Read bytes
 
         member this.Write(bytes: ReadOnlySpan<byte>, stream: int) =
-            if stream = 1 then
-                this.Output.Write bytes
+            let count = min left bytes.Length
 
-            this.All.WriteByte(byte stream)
-            this.All.Write bytes
-            bytes.Length
+            if left = 0 then
+                brokenPipe
+            else
+                left <- left - count
+                let bytes = bytes.Slice(0, count)
+
+                if stream = 1 then
+                    this.Output.Write bytes
+
+                this.All.WriteByte(byte stream)
+                this.All.Write bytes
+                count
 
         member _.Time(_: GuestClock) =
             time <- time + tick
@@ -78,43 +92,18 @@ type Streams(input: byte[]) =
                 drawn <- drawn * 5uy + 3uy
                 bytes[index] <- drawn
 
-/// The longest wait of the runtime, in its ticks.
-let private waitTicksMax = int64 Int32.MaxValue * TimeSpan.TicksPerMillisecond
-
-/// This process's standard streams and clocks.
-type Console() =
-    let watch = Diagnostics.Stopwatch.StartNew()
-    let input = Console.OpenStandardInput()
-    let output, errors = Console.OpenStandardOutput(), Console.OpenStandardError()
-
-    interface IHost with
-        member _.Read(bytes: Span<byte>) = input.Read bytes
-
-        member _.Write(bytes: ReadOnlySpan<byte>, stream: int) =
-            let target = if stream = 1 then output else errors
-            target.Write bytes
-            target.Flush()
-            bytes.Length
-
-        member _.Time(clock: GuestClock) =
-            match clock with
-            | GuestClock.Real -> 100L * (DateTime.UtcNow - DateTime.UnixEpoch).Ticks
-            | _ -> 100L * watch.Elapsed.Ticks
-
-        member _.Wait(nanoseconds: int64) =
-            Threading.Thread.Sleep(TimeSpan.FromTicks(min (nanoseconds / 100L) waitTicksMax))
-
-        member _.Draw(bytes: Span<byte>) = Security.Cryptography.RandomNumberGenerator.Fill bytes
-
 /// What may be reached where nothing else is said: files below the current folder, to be read.
 let sandbox = FilePolicy "."
 
-/// A host and a policy for the reference.
-let reference (host: IHost) (policy: FilePolicy) : Linux.Host =
-    let outside = new Outside(host, policy, int64 Process.pagesMax)
+/// A host and a policy for a reference that may have so many pages.
+let referenceWithin (pages: int) (host: IHost) (policy: FilePolicy) : Linux.Host =
+    let outside = new Outside(host, policy, int64 pages)
 
     {
         Call =
             fun memory number arguments ->
                 outside.Call(ReferenceBytes memory, number, ReadOnlySpan arguments)
     }
+
+/// A host and a policy for the reference.
+let reference host policy = referenceWithin Process.pagesMax host policy

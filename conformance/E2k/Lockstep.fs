@@ -14,8 +14,12 @@ type Setting = {
     Arguments: string list
     Environment: string list
     Input: byte[]
+    /// Bytes of output that are taken before nobody reads.
+    Taken: int
     /// Wide instructions at most.
     Limit: int64
+    /// Pages at most.
+    Pages: int
     /// After so many, all registers are compared, not only those written.
     Every: int64
     /// Places of memory that are compared at the end: first address and bytes.
@@ -157,12 +161,14 @@ let private both
         }
 
 let private started (setting: Setting) (file: byte[]) =
-    let wanted, found = Hosts.Streams setting.Input, Hosts.Streams setting.Input
-    let host = Hosts.reference wanted setting.Files
+    let streams () = Hosts.Streams(setting.Input, setting.Taken)
+    let wanted, found = streams (), streams ()
+    let host = Hosts.referenceWithin setting.Pages wanted setting.Files
     let table = Table.specification
 
     match
-        Process.start
+        Process.startWithin
+            setting.Pages
             table
             setting.Version
             setting.Tags
@@ -170,7 +176,8 @@ let private started (setting: Setting) (file: byte[]) =
             file
             setting.Arguments
             setting.Environment,
-        Engine.start
+        Engine.startWithin
+            setting.Pages
             setting.Version
             setting.Tags
             found

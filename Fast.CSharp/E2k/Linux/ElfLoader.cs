@@ -183,7 +183,11 @@ internal static class ElfLoader
                 "a segment has more bytes in the file than in memory"
             );
         }
-        if (segment.Offset > length || segment.InFile > length - segment.Offset)
+        // Where nothing is taken from the file it does not matter from where.
+        if (
+            segment.InFile > 0
+            && (segment.Offset > length || segment.InFile > length - segment.Offset)
+        )
         {
             throw new ElfRefusalException(
                 "E2K-ELF-003",
@@ -241,7 +245,10 @@ internal static class ElfLoader
                 memory.Map(page, segment.Allowed);
             }
         }
-        memory.CopyIn(segment.Address, file.Slice((int)segment.Offset, (int)segment.InFile));
+        if (segment.InFile > 0)
+        {
+            memory.CopyIn(segment.Address, file.Slice((int)segment.Offset, (int)segment.InFile));
+        }
     }
 
     /// <summary>

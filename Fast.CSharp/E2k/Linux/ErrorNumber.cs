@@ -12,6 +12,7 @@ internal static class ErrorNumber
     internal const int Interrupted = -4;
     internal const int InputOutput = -5;
     internal const int BadDescriptor = -9;
+    internal const int TryAgain = -11;
     internal const int NoMemory = -12;
     internal const int NotPermitted = -13;
     internal const int BadAddress = -14;
@@ -21,6 +22,7 @@ internal static class ErrorNumber
     internal const int NoTerminal = -25;
     internal const int CannotSeek = -29;
     internal const int ReadOnly = -30;
+    internal const int BrokenPipe = -32;
     internal const int OutOfRange = -34;
     internal const int NameTooLong = -36;
     internal const int NoSuchCall = -38;
@@ -37,7 +39,7 @@ internal static class ErrorNumber
         [Interrupted] = "EINTR",
         [InputOutput] = "EIO",
         [BadDescriptor] = "EBADF",
-        [-11] = "EAGAIN",
+        [TryAgain] = "EAGAIN",
         [NoMemory] = "ENOMEM",
         [NotPermitted] = "EACCES",
         [BadAddress] = "EFAULT",
@@ -48,10 +50,11 @@ internal static class ErrorNumber
         [BadArgument] = "EINVAL",
         [TooManyFiles] = "EMFILE",
         [NoTerminal] = "ENOTTY",
+        [-27] = "EFBIG",
         [-28] = "ENOSPC",
         [CannotSeek] = "ESPIPE",
         [ReadOnly] = "EROFS",
-        [-32] = "EPIPE",
+        [BrokenPipe] = "EPIPE",
         [OutOfRange] = "ERANGE",
         [NameTooLong] = "ENAMETOOLONG",
         [NoSuchCall] = "ENOSYS",

@@ -23,6 +23,9 @@ internal static partial class HostLibrary
     internal const int EmptyPath = 0x1000;
     internal const int RemoveFolder = 0x200;
 
+    internal const short PollInput = 1;
+    internal const short PollOutput = 4;
+
     /// <summary>Bytes of what statx tells.</summary>
     internal const int StatusBytes = 256;
 
@@ -82,6 +85,13 @@ internal static partial class HostLibrary
     internal static long Seek(SafeFileHandle handle, long offset, int origin) =>
         Result(SeekIn(handle, offset, origin));
 
+    /// <summary>Waits, without end, until a handle has events or refuses.</summary>
+    internal static void WaitFor(SafeFileHandle handle, short events)
+    {
+        Awaited[] one = [new((int)handle.DangerousGetHandle(), events, 0)];
+        _ = Poll(one, (nuint)one.Length, -1);
+    }
+
     internal static long ReadFolder(SafeFileHandle handle, byte[] entries) =>
         Result(Entries(handle, entries, entries.Length));
 
@@ -93,6 +103,12 @@ internal static partial class HostLibrary
         error = (int)Result(found);
         return found < 0 ? null : new SafeFileHandle(found, ownsHandle: true);
     }
+
+    /// <summary>A descriptor of poll: what is waited for, and what came.</summary>
+    private readonly record struct Awaited(int Descriptor, short Events, short Came);
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    private static partial int Poll([In] Awaited[] descriptors, nuint count, int milliseconds);
 
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
     private static partial int OpenAt(int folder, byte[] name, int flags, uint mode);

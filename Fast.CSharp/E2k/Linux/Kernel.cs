@@ -85,8 +85,25 @@ internal sealed partial class Kernel(
                 return Remap(arguments[0], arguments[1], arguments[2], arguments[3]);
             default:
                 return signals.Call((CallNumber)number, arguments)
-                    ?? outside.Call(_memory, number, arguments);
+                    ?? CallOutside(number, arguments);
         }
+    }
+
+    /// <summary>A call from outside; nobody reads what a broken pipe takes (E2K-SIG-008).</summary>
+    private long CallOutside(ulong number, ReadOnlySpan<ulong> arguments)
+    {
+        long result = outside.Call(_memory, number, arguments);
+        if (
+            result == ErrorNumber.BrokenPipe
+            && (CallNumber)number
+                is CallNumber.Write
+                    or CallNumber.WriteVector
+                    or CallNumber.PositionedWrite
+        )
+        {
+            signals.Raise(SignalNumbers.BrokenPipe);
+        }
+        return result;
     }
 
     private static ulong PagesOf(ulong bytes) => (bytes + PageBytes - 1) / PageBytes;

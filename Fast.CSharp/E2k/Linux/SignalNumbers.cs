@@ -9,6 +9,7 @@ public static class SignalNumbers
     public const int Arithmetic = 8;
     public const int Kill = 9;
     public const int Segment = 11;
+    public const int BrokenPipe = 13;
 
     /// <summary>The last number there is.</summary>
     internal const int Last = 64;

@@ -169,6 +169,9 @@ internal sealed partial class Signals
         return wrong;
     }
 
+    /// <summary>A signal of the system's own, which says nothing of why (E2K-SIG-008).</summary>
+    internal void Raise(int signal) => _ = Send((ulong)signal, 0);
+
     private long Send(ulong signal, int code)
     {
         if (signal > SignalNumbers.Last)

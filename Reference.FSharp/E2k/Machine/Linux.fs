@@ -31,6 +31,7 @@ let private badDescriptor = -9L
 let private noMemory = -12L
 let private badAddress = -14L
 let private badArgument = -22L
+let private brokenPipe = -32L
 let private noSuchCall = -38L
 
 let private pageBytes = uint64 Memory.PageBytes
@@ -240,7 +241,15 @@ let call (host: Host) (memory: Memory) state (kernel: Kernel) number (arguments:
     | _ ->
         match SignalCalls.call memory state kernel.Signals number arguments with
         | Some(value, signals) -> Returns(value, { kernel with Signals = signals })
-        | None -> result (host.Call memory number arguments)
+        | None ->
+            let value = host.Call memory number arguments
+            let isWrite = number = 4UL || number = 146UL || number = 181UL
+
+            // E2K-SIG-008: nobody reads what a broken pipe takes.
+            if isWrite && value = brokenPipe then
+                Returns(value, { kernel with Signals = SignalCalls.brokenPipe kernel.Signals })
+            else
+                result value
 
 /// E2K-SYS-002: one call by an entry of the system; the fast one has a few under other numbers.
 let callBy host memory state (kernel: Kernel) entry (number: uint64) arguments : Answer =
@@ -277,5 +286,6 @@ let nameOf (signal: int) : string =
     | 10 -> "SIGUSR1"
     | 11 -> "SIGSEGV"
     | 12 -> "SIGUSR2"
+    | 13 -> "SIGPIPE"
     | 15 -> "SIGTERM"
     | _ -> $"signal {signal}"

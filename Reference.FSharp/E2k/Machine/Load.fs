@@ -108,7 +108,10 @@ let private checkSegment (file: byte[]) (segment: Segment) =
 
     if segment.InFile > segment.InMemory then
         refuse "E2K-ELF-003" "a segment has more bytes in the file than in memory"
-    elif segment.Offset > length || segment.InFile > length - segment.Offset then
+    elif
+        segment.InFile > 0UL
+        && (segment.Offset > length || segment.InFile > length - segment.Offset)
+    then
         refuse "E2K-ELF-003" "a segment lies beyond the end of the file"
     elif
         segment.Address < lowestAddress

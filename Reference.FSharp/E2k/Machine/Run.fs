@@ -29,9 +29,9 @@ module Process =
     /// E2K-RUN-001: pages that a program may have: 1 GiB.
     let pagesMax = 1 <<< 18
 
-    /// A program's first state.
-    let start table version tags host (file: byte[]) arguments environment =
-        let memory = Memory pagesMax
+    /// A program's first state, with a limit of its own for pages.
+    let startWithin pages table version tags host (file: byte[]) arguments environment =
+        let memory = Memory pages
 
         Load.load memory file arguments environment
         |> Result.map (fun image ->
@@ -61,6 +61,10 @@ module Process =
                 State = State.start version tags image.Entry image.StackLimit image.StackTop
                 Kernel = Linux.start image
             })
+
+    /// A program's first state.
+    let start table version tags host file arguments environment =
+        startWithin pagesMax table version tags host file arguments environment
 
     let private wordsMax = 16
 

@@ -119,6 +119,9 @@ let private send (table: Table) (signal: uint64) (code: int) =
     else
         0L, { table with Pending = table.Pending |> Map.add (int signal) (code, 1UL) }
 
+/// E2K-SIG-008: SIGPIPE, of the system's own.
+let brokenPipe (table: Table) : Table = send table 13UL 0 |> snd
+
 /// E2K-SIG-007: signals that wait because they are blocked.
 let private waiting (table: Table) =
     table.Pending

@@ -111,9 +111,9 @@ let run (files: FilePolicy) (input: byte[]) (data: string) (calls: Call list) : 
         Ending = ending
     }
 
-/// A program on both, step by step and run freely, with tags and without: how it ended with them;
-/// it is an error where the two differ.
-let ending (files: FilePolicy) (input: byte[]) (text: string) : string =
+/// A program on both, step by step and run freely, with tags and without, whose output is read up
+/// to some bytes: how it ended with them; it is an error where the two differ.
+let endingWithin (taken: int) (files: FilePolicy) (input: byte[]) (text: string) : string =
     let file = assembled text
 
     let ended way tags =
@@ -124,6 +124,8 @@ let ending (files: FilePolicy) (input: byte[]) (text: string) : string =
             Environment = []
             Input = input
             Limit = limit
+            Taken = taken
+            Pages = Ashlar.Reference.E2k.Process.pagesMax
             Every = 512L
             Ranges = []
             Files = files
@@ -138,6 +140,9 @@ let ending (files: FilePolicy) (input: byte[]) (text: string) : string =
     let stepped = ended Lockstep.run true
     Expect.equal (ended Lockstep.runFree true) stepped "run freely"
     stepped
+
+/// The same with all output read.
+let ending files input text = endingWithin Int32.MaxValue files input text
 
 /// A program of calls on both; it is an error where they differ or it does not come to its end.
 let agree (files: FilePolicy) (input: byte[]) (data: string) (calls: Call list) : unit =

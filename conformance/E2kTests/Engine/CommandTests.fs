@@ -27,11 +27,11 @@ let private runtime =
 /// Far longer than any of the commands takes.
 let private patience = TimeSpan.FromMinutes 2.0
 
-let private run (folder: string) (arguments: string list) : Ending =
+let private start (folder: string) (program: string) (arguments: string list) : Ending =
     let start =
         ProcessStartInfo(
-            runtime,
-            tool :: arguments,
+            program,
+            arguments,
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true
@@ -51,10 +51,95 @@ let private run (folder: string) (arguments: string list) : Ending =
 
         { Code = running.ExitCode; Output = output.Result; Errors = errors.Result }
 
+let private run folder arguments = start folder runtime (tool :: arguments)
+
 let private source =
     "#include \"n.inc\"\n_start: { nop N ; addd,0 0, 5, %r1 }\n.data\n.dword _start\n"
 
 let private write folder name (text: string) = File.WriteAllText(Path.Combine(folder, name), text)
+
+/// A program that writes for ever, and ends with the error number, if there is one.
+let private writer =
+    String.concat "\n" [
+        "_start: { setwd wsz = 32, nfx = 0 ; setbn rsz = 7, rbs = 16, rcur = 0 }"
+        "again:"
+        yield! Calls.making (Calls.call 4 [ "1"; "text"; "5" ])
+        "    { disp %ctpr2, again ; cmpldb,0 %b[0], 0, %pred0 ; subd,1 0, %b[0], %r5 }"
+        "    { ct %ctpr2 ? ~%pred0 }"
+        yield! Calls.making (Calls.call 300 [ "%r5" ])
+        "    .data"
+        "text: .ascii \"text\\n\""
+        ""
+    ]
+
+/// A program that writes its second argument and ends.
+let private echo =
+    String.concat "\n" [
+        "_start: { setwd wsz = 32, nfx = 0 ; setbn rsz = 7, rbs = 16, rcur = 0 }"
+        "    { getsp,0 0, %r1 }"
+        "    { ldd,0 [ %r1 + 16 ], %r2 ; nop 4 }"
+        yield! Calls.making (Calls.call 4 [ "1"; "%r2"; "6" ])
+        yield! Calls.making (Calls.call 300 [ "0" ])
+        ""
+    ]
+
+/// A program whose only data are zeros: it keeps 9 there and ends with it.
+let private zeros =
+    String.concat "\n" [
+        "_start: { setwd wsz = 32, nfx = 0 ; setbn rsz = 7, rbs = 16, rcur = 0 }"
+        "    { addd,0 0, place, %r1 ; addd,1 0, 9, %r2 }"
+        "    { stb,2 %r2, [ %r1 + 0 ] }"
+        "    { ldb,0 [ %r1 + 0 ], %r3 ; nop 4 }"
+        yield! Calls.making (Calls.call 300 [ "%r3" ])
+        "    .bss"
+        "    .space 20000"
+        "place: .space 8"
+        ""
+    ]
+
+/// A program in a folder, and a line of a shell that names the tool $1 and the program $2.
+let private inShell (program: string) (line: string) : Ending =
+    Calls.inFolder (fun folder ->
+        File.WriteAllBytes(Path.Combine(folder, "a.elf"), Calls.assembled program)
+        let way = $"set -o pipefail; run() {{ '{runtime}' '{tool}' run \"$@\"; }}; {line}"
+        start folder "bash" [ "-c"; way ])
+
+let private runTests = [
+    test "E2K-SIG-008: who reads a program's output may go" {
+        let ended = inShell writer "run a.elf | head -n 1; echo ${PIPESTATUS[0]} >&2"
+        Expect.equal ended { Code = 0; Output = "text\n"; Errors = "141\n" } "SIGPIPE"
+    }
+    test "E2K-SYS-006: a full or closed output says why it takes nothing" {
+        Expect.equal (inShell writer "run a.elf >/dev/full").Code 28 "ENOSPC"
+        Expect.equal (inShell writer "run a.elf >&-").Code 9 "EBADF"
+    }
+    test "what stands behind the program is the program's" {
+        let ended = inShell echo "run --tags off a.elf --stats"
+        Expect.equal ended { Code = 0; Output = "--stat"; Errors = "" } "an option"
+    }
+    test "mistakes in the command line end with 2 and one line" {
+        for line, wanted in
+            [
+                "run --bogus a.elf", "there is no option --bogus of run"
+                "run --tags maybe a.elf", "--tags is on or off, not 'maybe'"
+                "run --limit x a.elf", "--limit takes a number from 1 on, not 'x'"
+                "run --limit 0 a.elf", "--limit takes a number from 1 on, not '0'"
+                "run --memory 0 a.elf", "--memory takes 1 to 1048576 MiB, not '0'"
+                "run", "Required argument missing for command: 'run'."
+                "run /dev/zero", "/dev/zero cannot be read: it has more than 1073741824 bytes"
+                "run none.elf", "none.elf cannot be read: there is no such file"
+            ] do
+            let said = $"ashlar-e2k: {wanted}\n"
+            Expect.equal (inShell zeros line) { Code = 2; Output = ""; Errors = said } line
+    }
+    test "what cannot be told does not change how a program ends" {
+        for line in [ "run --stats a.elf 2>/dev/full"; "run --stats a.elf 2>&-" ] do
+            Expect.equal (inShell zeros line).Code 9 line
+    }
+    test "E2K-ELF-003: a program may have zeros and no other data" {
+        Expect.equal (Calls.ending Hosts.sandbox [||] zeros) "9" "on both"
+    }
+]
 
 let tests =
     testList "commands" [
@@ -118,4 +203,5 @@ let tests =
                 let wanted = "{ adds,0 %r35, %r33, %r4 }\n{ nop 3 }\n.word 0xffffffff\n"
                 Expect.equal ending { Code = 0; Output = wanted; Errors = "" } "words")
         }
+        yield! runTests
     ]

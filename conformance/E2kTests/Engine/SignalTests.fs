@@ -220,6 +220,36 @@ let private sentTests = [
         []
 ]
 
+/// Bytes that are read of a program's output before its reader goes.
+let private readBytes = 3
+
+/// A program that writes twice, so that the second write finds nobody.
+let private unread (name: string) (wanted: string) (text: string) =
+    test name { Expect.equal (endingWithin readBytes Hosts.sandbox [||] text) wanted name }
+
+let private writesTwice = sys 4 [ "1"; "area"; "8" ] @ sys 4 [ "1"; "area"; "8" ]
+
+let private pipeTests = [
+    unread "E2K-SIG-008: who writes to nobody dies of it" "SIGPIPE"
+    <| simple (writesTwice @ exits "1") leave []
+    unread "E2K-SIG-008: by a vector, too" "SIGPIPE"
+    <| simple (sys 4 [ "2"; "area"; "3" ] @ sys 146 [ "1"; "parts"; "1" ] @ exits "1") leave [
+        "parts: .quad area, 8"
+    ]
+    unread "E2K-SIG-008: a handler is entered, then the call has given EPIPE" "45"
+    <| simple
+        (handle 13
+         @ writesTwice
+         @ [ "    { subd,0 %g4, %b[0], %r1 }" ]
+         @ exits "%r1")
+        ([ "    { addd,0 %r0, 0, %g4 }" ] @ leave)
+        []
+    unread "E2K-SIG-008: what ignores it is told of it" "224"
+    <| simple (sys 174 [ "13"; "quiet"; "0"; "8" ] @ writesTwice @ exits "%b[0]") leave [
+        "quiet: .quad 1, 0, 0, 0"
+    ]
+]
+
 let private gives (name: string) (calls: Call list) (wanted: int64 list) =
     test name {
         let data = "    .balign 8\nstack: .quad buffer, 0, 8448\nbad: .quad buffer, 7, 8448\n"
@@ -299,4 +329,4 @@ let private hostileTests = [
         []
 ]
 
-let tests = testList "signals" (trapTests @ sentTests @ callTests @ hostileTests)
+let tests = testList "signals" (trapTests @ sentTests @ pipeTests @ callTests @ hostileTests)

@@ -7,6 +7,7 @@ open Expecto
 open Hedgehog.FSharp
 open Ashlar.Conformance.E2k
 open Ashlar.Conformance.Tests.Generators.Replay
+open Ashlar.Reference.E2k
 open Ashlar.Reference.E2k.Assembly
 
 /// What is drawn of a loop.
@@ -182,6 +183,8 @@ let private agrees draw =
             Input = [||]
             Files = Hosts.sandbox
             Limit = 100_000L
+            Taken = System.Int32.MaxValue
+            Pages = Process.pagesMax
             Every = 512L
             Ranges = []
         }
