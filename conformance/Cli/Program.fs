@@ -193,5 +193,4 @@ let private invoke arguments =
         parsed.Invoke(InvocationConfiguration(EnableDefaultExceptionHandler = false))
 
 [<EntryPoint>]
-let main arguments =
-    guarded (fun () -> invoke arguments)
+let main arguments = guarded (fun () -> invoke arguments)

@@ -238,10 +238,7 @@ let private pipeTests = [
     ]
     unread "E2K-SIG-008: a handler is entered, then the call has given EPIPE" "45"
     <| simple
-        (handle 13
-         @ writesTwice
-         @ [ "    { subd,0 %g4, %b[0], %r1 }" ]
-         @ exits "%r1")
+        (handle 13 @ writesTwice @ [ "    { subd,0 %g4, %b[0], %r1 }" ] @ exits "%r1")
         ([ "    { addd,0 %r0, 0, %g4 }" ] @ leave)
         []
     unread "E2K-SIG-008: what ignores it is told of it" "224"
