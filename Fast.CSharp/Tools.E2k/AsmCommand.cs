@@ -13,7 +13,6 @@ internal static class AsmCommand
 {
     private const int Done = 0;
     private const int Wrong = 1;
-    private const int BadUse = 2;
 
     /// <summary>The version where none is named: that of the programs most often met.</summary>
     private const int VersionByDefault = 3;
@@ -52,13 +51,16 @@ internal static class AsmCommand
         {
             if (CpuOption.VersionOf(parsed.GetValue(cpu)) is not { } version)
             {
-                Console.Error.WriteLine($"ashlar-e2k: {CpuOption.Refusal}");
-                return BadUse;
+                return Saying.Refuse(CpuOption.Refusal);
             }
             Dictionary<string, string> names = new(StringComparer.Ordinal);
             foreach (string text in parsed.GetValue(defined) ?? [])
             {
                 string[] halves = text.Split('=', 2);
+                if (!Assembler.IsName(halves[0]))
+                {
+                    return Saying.Refuse($"-D takes NAME or NAME=TEXT, not '{text}'");
+                }
                 names[halves[0]] = halves.Length > 1 ? halves[1] : "1";
             }
             return Assemble(
@@ -87,7 +89,7 @@ internal static class AsmCommand
         );
         if (problem is not null)
         {
-            Console.Error.WriteLine(problem);
+            Saying.Tell(problem.ToString());
             return Wrong;
         }
         try
@@ -99,7 +101,7 @@ internal static class AsmCommand
             when (wrong is IOException or UnauthorizedAccessException or ArgumentException)
         {
             string reason = BoundedFile.Reason(wrong);
-            Console.Error.WriteLine($"ashlar-e2k: {target} cannot be written: {reason}");
+            Saying.Complain($"{target} cannot be written: {reason}");
             return Wrong;
         }
     }
@@ -118,8 +120,14 @@ internal static class AsmCommand
     /// <summary>A whole program, or none where there was none.</summary>
     private static void Write(string target, byte[] file)
     {
-        bool wasThere = File.Exists(target);
-        FileStreamOptions options = new() { Mode = FileMode.Create, Access = FileAccess.Write };
+        bool wasThere = Path.Exists(target);
+        // Shared, for a pipe or a device may have other users.
+        FileStreamOptions options = new()
+        {
+            Mode = FileMode.Create,
+            Access = FileAccess.Write,
+            Share = FileShare.ReadWrite,
+        };
         if (!OperatingSystem.IsWindows())
         {
             options.UnixCreateMode = Program;

@@ -12,7 +12,10 @@ namespace Ashlar.Tools.E2k;
 internal static class DisCommand
 {
     private const int Done = 0;
-    private const int BadUse = 2;
+    private const int Wrong = 1;
+
+    /// <summary>Hexadecimal digits of a word.</summary>
+    private const int DigitsMax = 8;
 
     /// <summary>The version of words where none is said: that of most programs.</summary>
     private const int DefaultVersion = 3;
@@ -29,7 +32,7 @@ internal static class DisCommand
         };
         Option<string[]> hex = new("--hex")
         {
-            Description = "words of eight hexadecimal digits instead, in order of memory",
+            Description = "words of up to eight hexadecimal digits instead, in order of memory",
             Arity = ArgumentArity.OneOrMore,
             AllowMultipleArgumentsPerToken = true,
         };
@@ -44,51 +47,50 @@ internal static class DisCommand
         {
             if (CpuOption.VersionOf(parsed.GetValue(cpu)) is not { } version)
             {
-                return Refuse(CpuOption.Refusal);
+                return Saying.Refuse(CpuOption.Refusal);
             }
-            using StreamWriter output = new(Console.OpenStandardOutput());
             return (parsed.GetValue(program), parsed.GetValue(hex) ?? []) switch
             {
-                ({ } path, []) => WriteProgram(path, version, output),
-                (null, [_, ..] words) => WriteWords(words, version, output),
-                (null, _) => Refuse("which program, or --hex and which words?"),
-                _ => Refuse("a program or --hex, not both"),
+                ({ } path, []) => WriteProgram(path, version),
+                (null, [_, ..] words) => WriteWords(words, version),
+                (null, _) => Saying.Refuse("which program, or --hex and which words?"),
+                _ => Saying.Refuse("a program or --hex, not both"),
             };
         });
         return command;
     }
 
-    private static int Refuse(string text)
+    /// <summary>Writes to standard output, all of it or with a word on why not.</summary>
+    private static int Write(Action<TextWriter> write)
     {
-        Console.Error.WriteLine($"ashlar-e2k: {text}");
-        return BadUse;
-    }
-
-    private static int WriteProgram(string path, int version, TextWriter output)
-    {
-        byte[] file;
         try
         {
-            FileInfo info = new(path);
-            if (info.Exists && info.Length > FileBytesMax)
-            {
-                return Refuse($"{path} is larger than {FileBytesMax} bytes");
-            }
-            file = File.ReadAllBytes(path);
+            using StreamWriter output = new(Console.OpenStandardOutput());
+            write(output);
+            return Done;
         }
         catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
         {
-            return Refuse($"{path} cannot be read");
+            Saying.Complain("standard output takes no more of the text");
+            return Wrong;
+        }
+    }
+
+    private static int WriteProgram(string path, int version)
+    {
+        if (BoundedFile.TryRead(path, FileBytesMax, out byte[] file) is { } reason)
+        {
+            return Saying.Refuse($"{path} cannot be read: {reason}");
         }
         if (ProgramReader.TryRead(file, out ProgramImage? image) is { } refusal)
         {
-            return Refuse($"{path}: {refusal.Reason} ({refusal.Rule})");
+            return Saying.Refuse($"{path}: {refusal.Reason} ({refusal.Rule})");
         }
-        Disassembler.Write(version == 0 ? image! : image! with { Version = version }, output);
-        return Done;
+        ProgramImage shown = version == 0 ? image! : image! with { Version = version };
+        return Write(output => Disassembler.Write(shown, output));
     }
 
-    private static int WriteWords(string[] texts, int version, TextWriter output)
+    private static int WriteWords(string[] texts, int version)
     {
         List<uint> words = [];
         foreach (string text in string.Join(' ', texts).Split([' ', ',', '\t']))
@@ -98,7 +100,8 @@ internal static class DisCommand
                 continue;
             }
             if (
-                !uint.TryParse(
+                text.Length > DigitsMax
+                || !uint.TryParse(
                     text,
                     NumberStyles.AllowHexSpecifier,
                     CultureInfo.InvariantCulture,
@@ -106,20 +109,26 @@ internal static class DisCommand
                 )
             )
             {
-                return Refuse($"'{text}' is no word of eight hexadecimal digits");
+                return Saying.Refuse($"'{text}' is no word of up to eight hexadecimal digits");
             }
             words.Add(word);
         }
-        foreach (
-            string line in Disassembler.Statements(
-                version == 0 ? DefaultVersion : version,
-                [.. words]
-            )
-        )
+        if (words.Count == 0)
         {
-            output.Write(line);
-            output.Write('\n');
+            return Saying.Refuse("--hex and which words?");
         }
-        return Done;
+        return Write(output =>
+        {
+            foreach (
+                string line in Disassembler.Statements(
+                    version == 0 ? DefaultVersion : version,
+                    [.. words]
+                )
+            )
+            {
+                output.Write(line);
+                output.Write('\n');
+            }
+        });
     }
 }

@@ -79,23 +79,33 @@ let private plain (compute: int64 -> int64 -> int64) (left: Value) (right: Value
     else
         None
 
-/// Nothing is divided by 0; the least number has no quotient by -1 but the one that wraps.
-let private divided (by: int64 -> int64 -> int64) (negated: int64 -> int64) left (right: Value) =
-    match right with
-    | { Symbol = None; Offset = 0L } -> None
-    | { Symbol = None; Offset = -1L } -> plain (fun left _ -> negated left) left right
-    | _ -> plain by left right
+/// Nothing is divided by 0, and the least number has no quotient by -1.
+let private quotient (left: Value) (right: Value) =
+    match left.Offset, right.Offset with
+    | _, 0L -> None
+    | Int64.MinValue, -1L -> None
+    | _ -> plain (/) left right
+
+let private rest (left: Value) (right: Value) =
+    match right.Offset with
+    | 0L -> None
+    | -1L -> plain (fun _ _ -> 0L) left right
+    | _ -> plain (%) left right
+
+/// A shift of 64 bits is by 0 to 63.
+let private shifted (by: int64 -> int -> int64) (left: Value) (right: Value) =
+    if right.Offset < 0L || right.Offset > 63L then
+        None
+    else
+        plain (fun left right -> by left (int right)) left right
 
 /// Operators by how strongly they bind, the weakest first.
 let private levels: (string * (Value -> Value -> Value option)) list list = [
     [ "|", plain (|||); "^", plain (^^^) ]
     [ "&", plain (&&&) ]
-    [
-        "<<", plain (fun left right -> left <<< int (right &&& 63L))
-        ">>", plain (fun left right -> int64 (uint64 left >>> int (right &&& 63L)))
-    ]
+    [ "<<", shifted (<<<); ">>", shifted (fun left right -> int64 (uint64 left >>> right)) ]
     [ "+", sum 1L; "-", sum -1L ]
-    [ "*", plain (*); "/", divided (/) (~-); "%", divided (%) (fun _ -> 0L) ]
+    [ "*", plain (*); "/", quotient; "%", rest ]
 ]
 
 /// How deep parentheses may nest: what a person writes is far below.
@@ -127,19 +137,19 @@ let rec private expression
             |> List.tryPick (fun (sign, compute) ->
                 accept sign at
                 |> Option.filter (fun behind -> not isDouble && isOperand behind)
-                |> Option.map (fun behind -> compute, behind))
+                |> Option.map (fun behind -> sign, compute, behind))
         with
         | None -> Ok(left, cursor)
-        | Some(compute, behind) ->
+        | Some(sign, compute, behind) ->
             expression known (depth + 1) (level + 1) behind
             |> Result.bind (fun (right, after) ->
                 match compute left right with
                 | Some value -> more value after
+                | None when left.Symbol.IsSome || right.Symbol.IsSome ->
+                    fault at "E2K-TXT-006" "labels can only be moved by a number"
                 | None ->
-                    fault
-                        at
-                        "E2K-TXT-006"
-                        "labels can only be moved by a number, and 0 divides nothing")
+                    let computed = $"{left.Offset} {sign} {right.Offset}"
+                    fault at "E2K-TXT-006" $"{computed} is no number of 64 bits")
 
     expression known depth (level + 1) cursor
     |> Result.bind (fun (left, after) -> more left after)

@@ -158,6 +158,16 @@ let private codeOf (signal: string) =
     | "SIGFPE" -> 136
     | _ -> 139
 
+/// Why a trap came, in the words of the engine's program.
+let private because (trap: Trap) =
+    match trap with
+    | IllegalOperation wrong -> $"illegal: {wrong.Reason} ({wrong.Rule})"
+    | InvalidOperand -> "an invalid value where a number is wanted"
+    | WindowBounds -> "a register outside the window"
+    | StackBounds -> "a stack ends"
+    | PageFault address -> $"no access to address {address:x}"
+    | DivisionByZero -> "division by zero"
+
 let private complain (text: string) = Console.Error.WriteLine $"ashlar-conform: {text}"
 
 /// Runs a program on the reference; its exit code, or 2 where it is none.
@@ -178,21 +188,19 @@ let private run (asked: E2kArguments.Run) (retired: Change -> unit) =
             complain $"{path}: {refusal.Reason} ({refusal.Rule})"
             2
         | Ok running ->
-            match Process.watch retired asked.Limit running with
-            | Exited code, _ -> code
-            | Killed(signal, IllegalOperation wrong), _ ->
-                complain $"{path}: {signal}: {wrong.Reason} ({wrong.Rule})"
-                codeOf signal
-            | Killed(signal, trap), _ ->
-                complain $"{path}: {signal}: {trap}"
+            match Process.follow retired asked.Limit running with
+            | Exited code, _, _ -> code
+            | Killed(signal, trap), _, state ->
+                complain $"{path}: {signal}, {because trap} at {state.Ip:x}"
                 codeOf signal
             // Whoever closed the pipe knows, as after any command of a shell.
-            | Signalled 13, _ -> 128 + 13
-            | Signalled signal, _ ->
-                complain $"{path}: {Linux.nameOf signal}, sent by the program itself"
+            | Signalled 13, _, _ -> 128 + 13
+            | Signalled signal, _, state ->
+                let name = Linux.nameOf signal
+                complain $"{path}: {name}, sent by the program itself at {state.Ip:x}"
                 128 + signal
-            | Stopped, bundles ->
-                complain $"{path}: stopped after {bundles} wide instructions"
+            | Stopped, _, _ ->
+                complain $"{path}: the limit was reached"
                 124
 
 /// Runs a program with a line on each wide instruction.

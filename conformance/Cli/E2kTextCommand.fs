@@ -9,27 +9,8 @@ open System.IO
 open Ashlar.Reference.E2k
 open Ashlar.Reference.E2k.Assembly
 
-/// Bytes of a file that is read.
-let private fileMax = 1L <<< 28
-
 /// The version where none is said: that of the programs most often met.
 let private defaultVersion = 3
-
-let private withinSize (path: string) =
-    let length = FileInfo(path).Length
-
-    if length > fileMax then
-        Error $"it has {length} bytes, more than {fileMax}"
-    else
-        Ok()
-
-let private reading (path: string) (read: string -> 'a) : Result<'a, string> =
-    try
-        withinSize path |> Result.map (fun () -> read path)
-    with
-    | :? IOException as wrong -> Error wrong.Message
-    | :? UnauthorizedAccessException as wrong -> Error wrong.Message
-    | :? ArgumentException as wrong -> Error wrong.Message
 
 /// Files are named from the folder of the file that names them.
 let private reader: Reader =
@@ -39,7 +20,8 @@ let private reader: Reader =
             | Some(NonNull folder) -> Path.Combine(folder, name)
             | _ -> name
 
-        reading path File.ReadAllText |> Result.map (fun text -> path, text)
+        E2kArguments.read path
+        |> Result.map (fun bytes -> path, Text.Encoding.UTF8.GetString bytes)
 
 let private fail (message: string) =
     Console.Error.WriteLine $"ashlar-conform: {message}"
@@ -56,9 +38,15 @@ let private versionOf (text: string | null) =
     | other -> Arguments.misuse $"there is no version {other}; there are v2 to v6"
 
 let private definition (text: string) =
-    match text.Split('=', 2) with
-    | [| name; value |] -> name, value
-    | _ -> text, "1"
+    let name, value =
+        match text.Split('=', 2) with
+        | [| name; value |] -> name, value
+        | _ -> text, "1"
+
+    if Assembler.isName name then
+        name, value
+    else
+        Arguments.misuse $"-D takes NAME or NAME=TEXT, not '{text}'"
 
 /// Assembles a file: 0 and the program, or 1 and what is wrong where.
 let private assemble version (defined: string[]) (source: string) (target: string) =
@@ -86,8 +74,12 @@ let private wordsOf (texts: string[]) =
     let parsed =
         texts |> Array.map (fun text -> UInt32.TryParse(text, NumberStyles.HexNumber, null))
 
-    match Array.tryFindIndex (fst >> not) parsed with
-    | Some index -> Error $"'{texts[index]}' is no word of eight hexadecimal digits"
+    match
+        Array.zip texts parsed
+        |> Array.tryFindIndex (fun (text, (isWord, _)) -> not isWord || text.Length > 8)
+    with
+    | _ when texts.Length = 0 -> Error "--hex and which words?"
+    | Some index -> Error $"'{texts[index]}' is no word of up to eight hexadecimal digits"
     | None -> Ok(Array.map snd parsed)
 
 let private disassembleWords version (texts: string[]) =
@@ -100,11 +92,11 @@ let private disassembleWords version (texts: string[]) =
         0
 
 let private disassembleFile (version: int option) (path: string) =
-    match reading path File.ReadAllBytes with
-    | Error wrong -> fail $"{path}: {wrong}"
+    match E2kArguments.read path with
+    | Error reason -> Arguments.misuse $"{path} cannot be read: {reason}"
     | Ok file ->
         match Elf.read file with
-        | Error wrong -> fail $"{path}: {wrong.Reason} ({wrong.Rule})"
+        | Error wrong -> Arguments.misuse $"{path}: {wrong.Reason} ({wrong.Rule})"
         | Ok image ->
             let version = Option.defaultValue image.Version version
             Console.Out.Write(Disassembler.source { image with Version = version })
@@ -154,7 +146,7 @@ let dis () =
     let hex =
         Option<string[]>(
             "--hex",
-            Description = "words of eight hexadecimal digits instead",
+            Description = "words of up to eight hexadecimal digits instead",
             Arity = ArgumentArity.OneOrMore,
             AllowMultipleArgumentsPerToken = true
         )

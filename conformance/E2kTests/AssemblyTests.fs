@@ -47,9 +47,9 @@ let private sameOnEngine text =
 
 let private data (rule: string) (text: string) (expected: byte list) =
     test $"{rule} puts {text}" {
-        let image = imageOf 3 $".data\n{text}\n"
-        Expect.equal (List.ofArray (sectionOf ".data" image).Bytes) expected "bytes"
-        sameOnEngine $".data\n{text}\n"
+        let source = $".data\n{text}\n.text\n{{ nop 1 }}\n"
+        Expect.equal (List.ofArray (sectionOf ".data" (imageOf 3 source)).Bytes) expected "bytes"
+        sameOnEngine source
     }
 
 let private code (rule: string) (text: string) (expected: uint32 list) =
@@ -395,4 +395,10 @@ let tests =
         refuses "E2K-ASM-030" 1 7 (".quad " + many 2100 "-" + "1")
         refuses "E2K-OPS-001" 1 11 "{ nop 1 ; adde,0 %r1, %r2, %r3 }"
         refuses "E2K-TXT-006" 1 17 "{ addd,0 %r1, (2, %r3 }"
+        refuses "E2K-TXT-006" 1 12 ".quad 1, 1 << 64"
+        refuses "E2K-TXT-006" 1 9 ".quad 1 >> -1"
+        refuses "E2K-TXT-006" 1 9 ".quad 1 / 0"
+        refuses "E2K-TXT-006" 1 27 ".quad -0x8000000000000000 / -1"
+        refuses "E2K-ASM-021" 1 1 ""
+        refuses "E2K-ASM-021" 1 1 ".data\n.byte 1"
     ]

@@ -33,6 +33,10 @@ public static class Assembler
             List<SourceLine> lines = Preprocessor.Lines(read, defined, name);
             CodeWriter writer = new(version);
             Plan plan = Planner.Of(StatementReader.Of(lines), writer);
+            if (plan.SizeOf(SectionKind.Text) == 0)
+            {
+                return new(new(name, 1), 1, new("E2K-ASM-021", "there is no code in .text"));
+            }
             image = Link(version, plan, writer);
             return null;
         }
@@ -41,6 +45,10 @@ public static class Assembler
             return wrong.Problem;
         }
     }
+
+    /// <summary>Whether a text can be a defined name (E2K-ASM-003).</summary>
+    public static bool IsName(string text) =>
+        text.Length > 0 && Words.IsNameStart(text[0]) && text.All(Words.IsNamePart);
 
     /// <summary>The file of a program that was assembled.</summary>
     public static byte[] FileOf(ProgramImage image) =>

@@ -19,6 +19,9 @@ public sealed record SourcePlace(string File, int Line, SourcePlace? UsedAt = nu
 /// <param name="Column">From 1.</param>
 public sealed record SourceProblem(SourcePlace At, int Column, Illegal Wrong)
 {
+    /// <summary>Uses of macros that are shown of one problem, the innermost.</summary>
+    private const int UsesShown = 8;
+
     /// <summary>
     /// As people read it: file, line, column, what is wrong, its requirement, and the lines that
     /// used the macro it stands in (E2K-ASM-031).
@@ -28,9 +31,17 @@ public sealed record SourceProblem(SourcePlace At, int Column, Illegal Wrong)
         CultureInfo plain = CultureInfo.InvariantCulture;
         StringBuilder text = new();
         text.Append(plain, $"{At.File}:{At.Line}:{Column}: {Wrong.Reason} ({Wrong.Rule})");
+        int uses = 0;
         for (SourcePlace? use = At.UsedAt; use is not null; use = use.UsedAt)
         {
-            text.Append(plain, $"\n  in a macro used at {use.File}:{use.Line}");
+            if (uses++ < UsesShown)
+            {
+                text.Append(plain, $"\n  in a macro used at {use.File}:{use.Line}");
+            }
+        }
+        if (uses > UsesShown)
+        {
+            text.Append(plain, $"\n  and {uses - UsesShown} uses more");
         }
         return text.ToString();
     }

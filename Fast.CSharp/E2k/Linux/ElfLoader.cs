@@ -81,7 +81,10 @@ internal static class ElfLoader
         }
         if (!memory.HasRoom(pages))
         {
-            throw new ElfRefusalException("E2K-ELF-004", "more memory than the limit");
+            throw new ElfRefusalException(
+                "E2K-ELF-004",
+                $"{pages} pages of {PageBytes} bytes are more than the {memory.PagesMax} allowed"
+            );
         }
         foreach (Segment segment in segments)
         {

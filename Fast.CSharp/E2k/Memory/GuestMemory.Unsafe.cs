@@ -36,13 +36,12 @@ public sealed unsafe partial class GuestMemory : IGuestBytes, IDisposable
     private const int Reserved = 0x4022;
     private const int DontNeed = 4;
 
-    private readonly ulong _pagesMax;
     private byte* _bytes;
     private byte* _pages;
 
     public GuestMemory(long pagesMax)
     {
-        _pagesMax = (ulong)pagesMax;
+        PagesMax = (ulong)pagesMax;
         _bytes = Reserve(AddressEnd);
         _pages = Reserve(AddressEnd >> PageBits);
     }
@@ -60,7 +59,10 @@ public sealed unsafe partial class GuestMemory : IGuestBytes, IDisposable
     internal nint PagesAddress => (nint)_pages;
 
     /// <summary>Whether so many pages more would fit.</summary>
-    public bool HasRoom(ulong count) => count <= _pagesMax && (ulong)PageCount + count <= _pagesMax;
+    public bool HasRoom(ulong count) => count <= PagesMax && (ulong)PageCount + count <= PagesMax;
+
+    /// <summary>Pages that a program may have.</summary>
+    public ulong PagesMax { get; }
 
     public bool IsMapped(ulong page) => (PageAt(page) & IsThere) != 0;
 

@@ -46,11 +46,12 @@ internal sealed class ExpressionReader(Scanner scanner, Known known)
             ("|", _) => left | right,
             ("^", _) => left ^ right,
             ("&", _) => left & right,
-            ("<<", _) => left << (int)(right & 63),
-            (">>", _) => left >>> (int)(right & 63),
+            ("<<" or ">>", < 0 or > 63) => null,
+            ("<<", _) => left << (int)right,
+            (">>", _) => left >>> (int)right,
             ("*", _) => left * right,
             (_, 0) => null,
-            ("/", -1) => -left,
+            ("/", -1) => left == long.MinValue ? null : -left,
             ("%", -1) => 0,
             ("/", _) => left / right,
             _ => left % right,
@@ -75,7 +76,9 @@ internal sealed class ExpressionReader(Scanner scanner, Known known)
                 ?? throw new FaultException(
                     at,
                     Rule,
-                    "labels can only be moved by a number, and 0 divides nothing"
+                    right.Label is not null || left.Label is not null
+                        ? "labels can only be moved by a number"
+                        : $"{left.Offset} {found} {right.Offset} is no number of 64 bits"
                 );
         }
         return left;

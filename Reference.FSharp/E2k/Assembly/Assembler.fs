@@ -230,21 +230,39 @@ let program
     Preprocessor.lines read defined name
     |> Result.bind Statements.ofLines
     |> Result.bind (plan sized)
-    |> Result.bind (link version)
+    |> Result.bind (fun plan ->
+        if sizeOf plan Text = 0L then
+            Error {
+                At = { File = name; Line = 1; UsedAt = None }
+                Column = 1
+                Wrong = { Rule = "E2K-ASM-021"; Reason = "there is no code in .text" }
+            }
+        else
+            link version plan)
 
 /// The file of a source.
 let assemble version read defined name : Result<byte[], Problem> =
     program version read defined name |> Result.map (Elf.write (uint64 firstAddress))
 
+/// Whether a text can be a defined name (E2K-ASM-003).
+let isName (text: string) = text <> "" && isNameStart text[0] && Seq.forall isNamePart text
+
+/// Uses of macros that are shown of one problem, the innermost.
+let private usesShown = 8
+
 /// A problem as people read it: file, line, column, what is wrong, its requirement, and the lines
 /// that used the macro it stands in (E2K-ASM-031).
 let say (problem: Problem) : string =
-    let rec uses (place: Spot option) =
-        match place with
-        | None -> ""
-        | Some place -> $"\n  in a macro used at {place.File}:{place.Line}" + uses place.UsedAt
+    let uses =
+        problem.At.UsedAt
+        |> List.unfold (Option.map (fun place -> place, place.UsedAt))
+        |> List.map (fun place -> $"\n  in a macro used at {place.File}:{place.Line}")
 
     let place = problem.At
 
     $"{place.File}:{place.Line}:{problem.Column}: {problem.Wrong.Reason} ({problem.Wrong.Rule})"
-    + uses place.UsedAt
+    + String.concat "" (List.truncate usesShown uses)
+    + if uses.Length > usesShown then
+          $"\n  and {uses.Length - usesShown} uses more"
+      else
+          ""

@@ -262,7 +262,8 @@ let load (memory: Memory) (file: byte[]) arguments (environment: string list) =
         elif overlap segments then
             refuse "E2K-ELF-003" "segments overlap"
         elif not (memory.HasRoom(pages + stackPages)) then
-            refuse "E2K-ELF-004" "more memory than the limit"
+            let wanted = $"{pages + stackPages} pages of {pageBytes} bytes"
+            refuse "E2K-ELF-004" $"{wanted} are more than the {memory.PagesMax} allowed"
         else
             for segment in segments do
                 place memory file segment

@@ -44,6 +44,9 @@ type Memory(pagesMax: int) =
 
     member _.PageCount = pages.Count
 
+    /// Pages that a program may have.
+    member _.PagesMax = pagesMax
+
     /// Whether so many pages more would fit.
     member _.HasRoom(count: int64) = int64 pages.Count + count <= int64 pagesMax
 

@@ -235,14 +235,14 @@ let tests =
 
         for name, text, isRefused in bounds do
             test name {
-                let case = EngineAssembly.alone 3 text
+                let case = EngineAssembly.alone 3 $"{text}\n.text\n.balign 8\n{{ nop 1 }}\n"
                 same name case
                 Expect.equal (EngineAssembly.found case).IsError isRefused "whether it is refused"
             }
 
         test "E2K-ASM-003 names of the caller are replaced as if the source defined them" {
             let case = {
-                EngineAssembly.alone 3 ".data\n.byte N, M\n" with
+                EngineAssembly.alone 3 "{ nop 1 }\n.data\n.byte N, M\n" with
                     Defined = [ "N", "M + 1"; "M", "2" ]
             }
 

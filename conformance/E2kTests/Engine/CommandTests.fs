@@ -101,7 +101,12 @@ let private zeros =
 let private inShell (program: string) (line: string) : Ending =
     Calls.inFolder (fun folder ->
         File.WriteAllBytes(Path.Combine(folder, "a.elf"), Calls.assembled program)
-        let way = $"set -o pipefail; run() {{ '{runtime}' '{tool}' run \"$@\"; }}; {line}"
+        File.WriteAllText(Path.Combine(folder, "a.S"), program)
+
+        let way =
+            $"set -o pipefail; text() {{ '{runtime}' '{tool}' \"$@\"; }};"
+            + $" run() {{ text run \"$@\"; }}; {line}"
+
         start folder "bash" [ "-c"; way ])
 
 let private runTests = [
@@ -131,6 +136,22 @@ let private runTests = [
             ] do
             let said = $"ashlar-e2k: {wanted}\n"
             Expect.equal (inShell zeros line) { Code = 2; Output = ""; Errors = said } line
+    }
+    test "dis and asm that cannot write say so in a line and end with 1" {
+        for line, wanted in
+            [
+                "text dis a.elf >/dev/full", "standard output takes no more of the text"
+                "text dis a.elf >&-", "standard output takes no more of the text"
+                "text asm a.S -o none/b.elf",
+                "none/b.elf cannot be written: there is no such folder"
+                "text asm a.S -o /dev/full", "/dev/full cannot be written: the system refuses it"
+            ] do
+            let said = $"ashlar-e2k: {wanted}\n"
+            Expect.equal (inShell zeros line) { Code = 1; Output = ""; Errors = said } line
+    }
+    test "asm writes a program into a pipe" {
+        let ended = inShell zeros "text asm --cpu v5 a.S -o /dev/stdout | cmp - a.elf"
+        Expect.equal ended { Code = 0; Output = ""; Errors = "" } "the same bytes"
     }
     test "what cannot be told does not change how a program ends" {
         for line in [ "run --stats a.elf 2>/dev/full"; "run --stats a.elf 2>&-" ] do
@@ -186,6 +207,11 @@ let tests =
                         [ "dis" ]
                         [ "dis"; "a.S"; "--hex"; "0" ]
                         [ "dis"; "--hex"; "zz" ]
+                        [ "dis"; "--hex"; "000000001" ]
+                        [ "dis"; "--hex"; "," ]
+                        [ "dis"; "/dev/zero" ]
+                        [ "asm"; "a.S"; "-o"; "a.elf"; "-D"; "=3" ]
+                        [ "asm"; "a.S"; "-o"; "a.elf"; "-D"; "X Y=3" ]
                         [ "dis"; "--cpu"; "v1"; "--hex"; "0" ]
                         [ "dis"; "none.elf" ]
                         [ "dis"; "a.S" ]
