@@ -392,7 +392,7 @@ let bench arguments =
 
     let arguments =
         match arguments with
-        | ("storaged" | "img") :: _ -> arguments
+        | ("storaged" | "img" | "e2k") :: _ -> arguments
         | _ -> withDefault "--filter" "*" arguments
 
     run dotnet ($"conformance/Benchmarks/bin/Release/net10.0/{program}" :: arguments)
@@ -552,7 +552,8 @@ let targets = [
     "prove", "verify the proofs; --mutants plants mistakes in them instead", prove
     "mutants", "hunt every bug planted in the engine; --seed N, --steps N, --json FILE", mutants
     "bench",
-    "the benchmarks, Fast against Reference; --filter GLOB; or `storaged` or `img`, against QEMU",
+    "the benchmarks, Fast against Reference; --filter GLOB; `storaged` or `img`, against QEMU; "
+    + "`e2k FOLDER`, the speed of e2k programs",
     bench
     "publish", "put ashlar-conform and ashlar, as native code, under out/bin", publish
     "clean", "remove everything a build leaves", clean

@@ -60,4 +60,5 @@ let main arguments =
     match arguments with
     | [| "storaged" |] -> Daemons.run ()
     | [| "img" |] -> ImageTools.compare ()
+    | [| "e2k"; folder |] -> Machines.measure folder
     | _ -> measure arguments
