@@ -1,5 +1,6 @@
 // Memory that a device can be given: it starts where the kernel wants it, and stays there.
 using System;
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Numerics;
 using System.Runtime.CompilerServices;
@@ -57,16 +58,9 @@ public sealed class AlignedBuffer : IDisposable
         }
     }
 
-    /// <summary>True when memory starts at a multiple of a power of two.</summary>
-    internal static unsafe bool IsAligned(ReadOnlyMemory<byte> memory, int alignment)
-    {
-        // An array may be moved, but what is aligned to no more than a page by chance does no harm:
-        // it is pinned from here to the end of its transfer.
-        fixed (byte* start = memory.Span)
-        {
-            return ((nint)start & (alignment - 1)) == 0;
-        }
-    }
+    /// <summary>True when pinned memory starts at a multiple of a power of two.</summary>
+    internal static unsafe bool IsAligned(MemoryHandle pin, int alignment) =>
+        ((nint)pin.Pointer & (alignment - 1)) == 0;
 
     private static int ShelfOf(int size) => BitOperations.Log2((uint)size) - SmallestShift;
 

@@ -2,6 +2,7 @@
 // not fit goes through memory of our own, and blocks that a write covers in part are read first.
 // Spec: spec/block/io.md (BLK-IO-009).
 using System;
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks;
 
@@ -15,12 +16,12 @@ internal sealed class AlignedEngine(LinuxHostFile file, IoEngine inner) : IoEngi
     private readonly WriteRanges _writes = new();
 
     internal override ValueTask<HostErrno> ReadAsync(long offsetBytes, Memory<byte> buffer) =>
-        Fits(offsetBytes, buffer)
-            ? inner.ReadAsync(offsetBytes, buffer)
+        Fits(offsetBytes, buffer.Length)
+            ? ReadStraightAsync(offsetBytes, buffer)
             : ReadThroughAsync(offsetBytes, buffer);
 
     internal override ValueTask<HostErrno> WriteAsync(long offsetBytes, Memory<byte> buffer) =>
-        Fits(offsetBytes, buffer)
+        Fits(offsetBytes, buffer.Length)
             ? WriteStraightAsync(offsetBytes, buffer)
             : WriteThroughAsync(offsetBytes, buffer);
 
@@ -48,12 +49,11 @@ internal sealed class AlignedEngine(LinuxHostFile file, IoEngine inner) : IoEngi
         }
     }
 
-    private bool Fits(long offsetBytes, ReadOnlyMemory<byte> buffer)
-    {
-        int transfer = file.TransferAlignment - 1;
-        return ((offsetBytes | (uint)buffer.Length) & transfer) == 0
-            && AlignedBuffer.IsAligned(buffer, file.MemoryAlignment);
-    }
+    private bool Fits(long offsetBytes, int lengthBytes) =>
+        ((offsetBytes | (uint)lengthBytes) & (file.TransferAlignment - 1)) == 0;
+
+    /// <summary>True while the memory stays where it is: whoever asks holds it there.</summary>
+    private bool Fits(MemoryHandle pin) => AlignedBuffer.IsAligned(pin, file.MemoryAlignment);
 
     private long Down(long offset) => offset & -(long)file.TransferAlignment;
 
@@ -65,9 +65,25 @@ internal sealed class AlignedEngine(LinuxHostFile file, IoEngine inner) : IoEngi
         return range is null ? _writes.EnterAsync(Down(start), Up(end), isAlone) : new(range);
     }
 
+    // Memory that is aligned by chance can be moved until its transfer ends, also while it waits
+    // for a place in the kernel's queue.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<HostErrno> ReadStraightAsync(long offset, Memory<byte> buffer)
+    {
+        using MemoryHandle pin = buffer.Pin();
+        return Fits(pin)
+            ? await inner.ReadAsync(offset, buffer).ConfigureAwait(false)
+            : await ReadThroughAsync(offset, buffer).ConfigureAwait(false);
+    }
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<HostErrno> WriteStraightAsync(long offset, Memory<byte> buffer)
     {
+        using MemoryHandle pin = buffer.Pin();
+        if (!Fits(pin))
+        {
+            return await WriteThroughAsync(offset, buffer).ConfigureAwait(false);
+        }
         WriteRanges.Range range = await EnterAsync(offset, offset + buffer.Length, false)
             .ConfigureAwait(false);
         try
