@@ -72,6 +72,7 @@ let clean = [
     ]
     Img.ImgTests.tests
     Img.CheckTests.tests
+    Img.MapTests.tests
     Img.SnapshotTests.tests
     IoTool.IoToolTests.tests
     Formats.LuksTests.tests

@@ -123,22 +123,40 @@ public interface IBlockStatus
 }
 
 /// <summary>
-/// A range that an image holds itself, or reads through to its backing; the length is positive
+/// A range of one kind in one image, its backing left aside; or a refusal. The length is positive
 /// unless there is a refusal.
 /// </summary>
-public readonly record struct AllocationExtent(
+/// <param name="Flags">
+/// What is known of it here; none where the backing has to be asked (BLK-DATA-023).
+/// </param>
+/// <param name="IsOwn">Whether the image holds it itself (BLK-DATA-021).</param>
+/// <param name="LengthBytes">The range's length.</param>
+/// <param name="Error">Why nothing is known.</param>
+public readonly record struct LayerExtent(
+    BlockExtentFlags Flags,
     bool IsOwn,
     long LengthBytes,
     BlockError? Error = null
-);
+)
+{
+    /// <summary>
+    /// The node that has these bytes as they are read; null where none has: they are packed,
+    /// encrypted, or not there.
+    /// </summary>
+    public BlockNode? Storage { get; init; }
+
+    /// <summary>Where they begin in <see cref="Storage"/>, in bytes.</summary>
+    public long StorageOffsetBytes { get; init; }
+}
 
 /// <summary>
-/// Tells what an image holds itself. A driver without it holds all it shows (BLK-DATA-021).
+/// Tells what an image has by itself. A driver without it holds all it shows (BLK-DATA-021,
+/// BLK-DATA-023).
 /// </summary>
-public interface IAllocationStatus
+public interface ILayerStatus
 {
     /// <summary>The first extent of a range that is not empty and inside the node.</summary>
-    ValueTask<AllocationExtent> AllocationAsync(long offsetBytes, long lengthBytes);
+    ValueTask<LayerExtent> LayerAsync(long offsetBytes, long lengthBytes);
 }
 
 /// <summary>

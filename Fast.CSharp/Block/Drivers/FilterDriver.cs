@@ -17,7 +17,7 @@ public abstract class FilterDriver
         IContentOwner,
         IDiscarder,
         IBlockStatus,
-        IAllocationStatus
+        ILayerStatus
 {
     private protected FilterDriver(DriverDescriptor descriptor)
         : base(descriptor) { }
@@ -62,8 +62,8 @@ public abstract class FilterDriver
         Node.File!.StatusAsync(offsetBytes, lengthBytes);
 
     /// <inheritdoc/>
-    public ValueTask<AllocationExtent> AllocationAsync(long offsetBytes, long lengthBytes) =>
-        Node.File!.AllocationAsync(offsetBytes, lengthBytes);
+    public ValueTask<LayerExtent> LayerAsync(long offsetBytes, long lengthBytes) =>
+        Node.File!.LayerAsync(offsetBytes, lengthBytes);
 
     /// <inheritdoc/>
     public ValueTask<BlockError?> TruncateAsync(long lengthBytes) =>

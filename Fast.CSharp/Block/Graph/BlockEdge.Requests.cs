@@ -100,13 +100,19 @@ public sealed partial class BlockEdge
     }
 
     /// <summary>
-    /// The first extent of a range of the child that the child holds itself, or that it does not
-    /// (BLK-DATA-021). The range is not empty and inside the child.
+    /// The first extent of a range in the child alone, its backing left aside (BLK-DATA-021,
+    /// BLK-DATA-023). The range is not empty and inside the child.
     /// </summary>
-    public ValueTask<AllocationExtent> AllocationAsync(long offsetBytes, long lengthBytes) =>
-        ChildNode.Driver is IAllocationStatus status
-            ? status.AllocationAsync(offsetBytes, lengthBytes)
-            : new(new AllocationExtent(true, lengthBytes));
+    public ValueTask<LayerExtent> LayerAsync(long offsetBytes, long lengthBytes) =>
+        ChildNode.Driver is ILayerStatus layer
+            ? layer.LayerAsync(offsetBytes, lengthBytes)
+            : WholeLayerAsync(offsetBytes, lengthBytes);
+
+    private async ValueTask<LayerExtent> WholeLayerAsync(long offsetBytes, long lengthBytes)
+    {
+        BlockExtent shown = await StatusAsync(offsetBytes, lengthBytes).ConfigureAwait(false);
+        return new(shown.Flags, true, shown.LengthBytes, shown.Error);
+    }
 
     /// <summary>Flushes the child and what is below it (BLK-DATA-012).</summary>
     public ValueTask<BlockError?> FlushAsync() => ChildNode.FlushAsync();

@@ -1,6 +1,8 @@
 // --image-opts: an image named by the options of its node instead of by a file's name.
 // Spec: spec/block/img.md (BLK-IMG-019).
+using System;
 using System.Collections.Generic;
+using System.Globalization;
 using Ashlar.Block;
 
 namespace Ashlar.Tools.Img;
@@ -8,6 +10,23 @@ namespace Ashlar.Tools.Img;
 internal static class ImageOptions
 {
     private static readonly string[] Children = ["file", "backing", "data-file", "image"];
+
+    // Options that are sizes, which may have a unit here.
+    private static readonly string[] Amounts =
+    [
+        "size",
+        "offset",
+        "cache-size",
+        "l2-cache-size",
+        "l2-cache-entry-size",
+        "refcount-cache-size",
+        "align",
+        "max-transfer",
+        "opt-write-zero",
+        "max-write-zero",
+        "opt-discard",
+        "max-discard",
+    ];
 
     /// <summary>The options of a node, with the drivers that were left out.</summary>
     /// <param name="text">key=value,...</param>
@@ -40,11 +59,14 @@ internal static class ImageOptions
         {
             string key = tree.KeyAt(index);
             OptionValue value = tree[index];
-            bool isChild =
-                System.Array.IndexOf(Children, key) >= 0 && value.Kind == OptionKind.Dictionary;
+            bool isChild = Array.IndexOf(Children, key) >= 0 && value.Kind == OptionKind.Dictionary;
             if (isChild)
             {
                 value = WithDrivers(value, key == "file", prefix, code);
+            }
+            else if (Array.IndexOf(Amounts, key) >= 0 && value.Kind == OptionKind.String)
+            {
+                value = InBytes(value);
             }
             if (!(isBare && key == "filename"))
             {
@@ -72,4 +94,10 @@ internal static class ImageOptions
         }
         return OptionValue.Dictionary([.. members]);
     }
+
+    // What is no size the option itself refuses.
+    private static OptionValue InBytes(OptionValue value) =>
+        Sizes.TryRead(value.AsString, out long bytes)
+            ? OptionValue.Of(bytes.ToString(CultureInfo.InvariantCulture))
+            : value;
 }

@@ -22,6 +22,7 @@ internal static class ImgTool
         ["convert"] = (ConvertCommand.RunAsync, ConvertCommand.Usage),
         ["create"] = (CreateCommand.RunAsync, CreateCommand.Usage),
         ["info"] = (InfoCommand.RunAsync, InfoCommand.Usage),
+        ["map"] = (MapCommand.RunAsync, MapCommand.Usage),
         ["resize"] = (ResizeCommand.RunAsync, ResizeCommand.Usage),
         ["snapshot"] = (SnapshotCommand.RunAsync, SnapshotCommand.Usage),
     };

@@ -93,8 +93,8 @@ internal static class RangeCommands
         long own = 0;
         for (long offset = start; offset < start + inside; )
         {
-            AllocationExtent extent = await session
-                .User.Root!.AllocationAsync(offset, start + inside - offset)
+            LayerExtent extent = await session
+                .User.Root!.LayerAsync(offset, start + inside - offset)
                 .ConfigureAwait(false);
             if (extent.Error is not null)
             {
@@ -115,8 +115,8 @@ internal static class RangeCommands
         bool isOwn = false;
         for (long offset = 0; offset < length; )
         {
-            AllocationExtent extent = await session
-                .User.Root!.AllocationAsync(offset, length - offset)
+            LayerExtent extent = await session
+                .User.Root!.LayerAsync(offset, length - offset)
                 .ConfigureAwait(false);
             if (extent.Error is not null)
             {

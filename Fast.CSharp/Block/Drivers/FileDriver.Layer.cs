@@ -1,0 +1,18 @@
+// file, what it holds: all of it, holes too. Spec: spec/block/data.md (BLK-DATA-023).
+using System.Threading.Tasks;
+
+namespace Ashlar.Block;
+
+public sealed partial class FileDriver : ILayerStatus
+{
+    /// <inheritdoc/>
+    public async ValueTask<LayerExtent> LayerAsync(long offsetBytes, long lengthBytes)
+    {
+        BlockExtent extent = await StatusAsync(offsetBytes, lengthBytes).ConfigureAwait(false);
+        return new LayerExtent(extent.Flags, true, extent.LengthBytes, extent.Error)
+        {
+            Storage = Node,
+            StorageOffsetBytes = offsetBytes,
+        };
+    }
+}
