@@ -1,5 +1,6 @@
 // `img convert`: the bytes of one image in a new one, or in one that is there.
 // Spec: spec/block/img.md (BLK-IMG-012, BLK-IMG-029).
+using System;
 using System.Globalization;
 using System.Threading.Tasks;
 using Ashlar.Block;
@@ -18,6 +19,12 @@ internal static class ConvertCommand
     private const int MostTasks = 16;
 
     private const int UsualTasks = 8;
+
+    // So that what all tasks have in their hands stays in a processor's cache.
+    private const int PieceBytes = 256 << 10;
+
+    // Packing takes so long that its pieces need not be near.
+    private const int PackedPieceBytes = 2 << 20;
 
     private static readonly Switch[] Known =
     [
@@ -119,6 +126,9 @@ internal static class ConvertCommand
             SparseBytes = sparse,
             WriteFlags = cache.WriteFlags | (isCompressed ? BlockWriteFlags.Compressed : 0),
             UnitBytes = isCompressed ? ClusterOf(target) : 1,
+            PieceBytes = isCompressed
+                ? PackedPieceBytes
+                : Math.Max(PieceBytes, Math.Max(ClusterOf(source), ClusterOf(target))),
             // Packing is what takes the time, and it goes on in several threads at once.
             IsInOrder = !given.Has("W") && !isCompressed,
         };

@@ -11,15 +11,17 @@ namespace Ashlar.Tools.Img;
 /// <summary>A copy of all that one image shows into another.</summary>
 internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDisposable
 {
-    private const int PieceBytes = 2 << 20;
-
     // What is zero goes in one step, but not so far that a progress line stands still.
     private const long LongestZeroBytes = 1L << 30;
 
     private readonly SemaphoreSlim _claim = new(1, 1);
+    private readonly WriteTurns _turns = new();
+
+    // How many pieces may be in memory.
+    private readonly SemaphoreSlim _free = new(0);
     private long _next;
     private long _done;
-    private Task _written = Task.CompletedTask;
+    private volatile bool _isFailed;
 
     /// <summary>True when the target reads as zeroes wherever nothing was written.</summary>
     public bool IsTargetZero { get; init; }
@@ -32,6 +34,9 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
     /// <summary>Pieces begin and end at multiples of this, or at the end.</summary>
     public int UnitBytes { get; init; } = 1;
 
+    /// <summary>The longest piece, a multiple of a unit.</summary>
+    public int PieceBytes { get; init; } = 2 << 20;
+
     /// <summary>Whether pieces are written in the order they lie in.</summary>
     public bool IsInOrder { get; init; }
 
@@ -39,6 +44,7 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
     public async Task RunAsync(int tasks, Progress progress)
     {
         progress.Show(0, source.User.LengthBytes);
+        _ = _free.Release(tasks);
         Task[] workers = new Task[tasks];
         for (int index = 0; index < tasks; index++)
         {
@@ -50,7 +56,11 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _claim.Dispose();
+    public void Dispose()
+    {
+        _claim.Dispose();
+        _free.Dispose();
+    }
 
     // A raw file may end within a sector; what the last one lacks is zero.
     private async ValueTask EndSectorAsync()
@@ -66,35 +76,67 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
 
     private async Task WorkAsync(Progress progress)
     {
-        using AlignedBuffer buffer = AlignedBuffer.Rent(PieceBytes);
-        while (await ClaimAsync().ConfigureAwait(false) is { } piece)
+        try
         {
-            try
+            while (await ReadAsync().ConfigureAwait(false) is { } piece)
             {
-                await CopyAsync(piece, buffer.Memory).ConfigureAwait(false);
-                piece.Written.SetResult();
+                if (IsInOrder && !_turns.TryBegin(piece))
+                {
+                    continue;
+                }
+                do
+                {
+                    await WriteAsync(piece).ConfigureAwait(false);
+                    Show(piece, progress);
+                } while (IsInOrder && _turns.TryGoOn(piece, out piece));
             }
-            catch (Exception error)
-            {
-                // Who waits for its turn behind this piece learns of it too.
-                piece.Written.SetException(error);
-                throw;
-            }
-            long done = Interlocked.Add(ref _done, piece.Extent.LengthBytes);
-            lock (progress)
-            {
-                progress.Show(done, source.User.LengthBytes);
-            }
+        }
+        catch
+        {
+            // The others end with what they have.
+            _isFailed = true;
+            _ = _free.Release();
+            throw;
         }
     }
 
-    private async ValueTask<Piece?> ClaimAsync()
+    private void Show(ReadPiece piece, Progress progress)
+    {
+        piece.Buffer?.Dispose();
+        _ = _free.Release();
+        long done = Interlocked.Add(ref _done, piece.Extent.LengthBytes);
+        lock (progress)
+        {
+            progress.Show(done, source.User.LengthBytes);
+        }
+    }
+
+    /// <summary>The next piece with its bytes; null when there is none.</summary>
+    private async ValueTask<ReadPiece?> ReadAsync()
+    {
+        await _free.WaitAsync().ConfigureAwait(false);
+        if (await ClaimAsync().ConfigureAwait(false) is not { } piece)
+        {
+            // Who waits for memory behind this one has nothing to do either.
+            _ = _free.Release();
+            return null;
+        }
+        if (piece.Extent.IsZero)
+        {
+            return piece;
+        }
+        piece = piece with { Buffer = AlignedBuffer.Rent(PieceBytes) };
+        await piece.Extent.ReadAsync(source, piece.Offset, piece.Bytes).ConfigureAwait(false);
+        return piece;
+    }
+
+    private async ValueTask<ReadPiece?> ClaimAsync()
     {
         await _claim.WaitAsync().ConfigureAwait(false);
         try
         {
             long left = source.User.LengthBytes - _next;
-            if (left <= 0 || _written.IsFaulted)
+            if (left <= 0 || _isFailed)
             {
                 return null;
             }
@@ -102,14 +144,13 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
                 .FindAsync(source, _next, Math.Min(left, LongestZeroBytes))
                 .ConfigureAwait(false);
             extent = ToUnits(extent, left);
-            Piece piece = new(_next, extent, _written);
+            ReadPiece piece = new(_next, extent, null);
             _next += extent.LengthBytes;
-            _written = piece.Written.Task;
             return piece;
         }
         finally
         {
-            _claim.Release();
+            _ = _claim.Release();
         }
     }
 
@@ -128,20 +169,10 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
         return new(false, Math.Min(length - (length % UnitBytes), left));
     }
 
-    private async Task CopyAsync(Piece piece, Memory<byte> buffer)
+    private async Task WriteAsync(ReadPiece piece)
     {
-        Memory<byte> bytes = piece.Extent.IsZero
-            ? default
-            : buffer[..(int)piece.Extent.LengthBytes];
-        if (!bytes.IsEmpty)
-        {
-            await piece.Extent.ReadAsync(source, piece.Offset, bytes).ConfigureAwait(false);
-        }
-        if (IsInOrder)
-        {
-            await piece.Before.ConfigureAwait(false);
-        }
-        if (bytes.IsEmpty)
+        Memory<byte> bytes = piece.Bytes;
+        if (piece.Extent.IsZero)
         {
             await ZeroAsync(piece.Offset, piece.Extent.LengthBytes).ConfigureAwait(false);
             return;
@@ -185,18 +216,5 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
             .User.TryWriteZeroesAsync(offset, length, WriteFlags | mayUnmap)
             .ConfigureAwait(false);
         ImgException.ThrowIf(error, $"error while writing at byte {offset}: ");
-    }
-
-    private sealed class Piece(long offset, Extent extent, Task before)
-    {
-        public long Offset => offset;
-
-        public Extent Extent => extent;
-
-        /// <summary>Ends when all before it is written.</summary>
-        public Task Before => before;
-
-        public TaskCompletionSource Written { get; } =
-            new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }
