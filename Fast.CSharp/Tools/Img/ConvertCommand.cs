@@ -23,9 +23,6 @@ internal static class ConvertCommand
     // So that what all tasks have in their hands stays in a processor's cache.
     private const int PieceBytes = 256 << 10;
 
-    // Packing takes so long that its pieces need not be near.
-    private const int PackedPieceBytes = 2 << 20;
-
     private static readonly Switch[] Known =
     [
         new("c"),
@@ -126,9 +123,7 @@ internal static class ConvertCommand
             SparseBytes = sparse,
             WriteFlags = cache.WriteFlags | (isCompressed ? BlockWriteFlags.Compressed : 0),
             UnitBytes = isCompressed ? ClusterOf(target) : 1,
-            PieceBytes = isCompressed
-                ? PackedPieceBytes
-                : Math.Max(PieceBytes, Math.Max(ClusterOf(source), ClusterOf(target))),
+            PieceBytes = Math.Max(PieceBytes, Math.Max(ClusterOf(source), ClusterOf(target))),
             // Packing is what takes the time, and it goes on in several threads at once.
             IsInOrder = !given.Has("W") && !isCompressed,
         };

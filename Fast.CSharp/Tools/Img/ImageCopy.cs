@@ -35,7 +35,7 @@ internal sealed class ImageCopy(OpenedImage source, OpenedImage target) : IDispo
     public int UnitBytes { get; init; } = 1;
 
     /// <summary>The longest piece, a multiple of a unit.</summary>
-    public int PieceBytes { get; init; } = 2 << 20;
+    public required int PieceBytes { get; init; }
 
     /// <summary>Whether pieces are written in the order they lie in.</summary>
     public bool IsInOrder { get; init; }

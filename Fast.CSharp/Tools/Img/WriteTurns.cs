@@ -1,5 +1,5 @@
-// Pieces of a copy come in any order and are written in that of their offsets, by whoever brings the
-// one that is next: nobody waits for a turn, and what is ready behind it goes along.
+// Pieces of a copy come in any order and are written in that of their offsets, by whoever brings
+// the one that is next: nobody waits for a turn, and what is ready behind it goes along.
 // Spec: spec/block/img.md (BLK-IMG-012).
 using System;
 using System.Collections.Generic;
