@@ -73,6 +73,8 @@ let clean = [
     Img.ImgTests.tests
     Img.CheckTests.tests
     Img.MapTests.tests
+    Img.MeasureTests.tests
+    Img.DdTests.tests
     Img.SnapshotTests.tests
     IoTool.IoToolTests.tests
     Formats.LuksTests.tests

@@ -84,24 +84,11 @@ public sealed partial class Qcow2Driver
     /// </summary>
     public async ValueTask<BlockExtent> StatusAsync(long offsetBytes, long lengthBytes)
     {
-        MappingResult run = await Connected()
-            .FindAsync(offsetBytes, lengthBytes)
-            .ConfigureAwait(false);
-        if (run.Error is not null)
-        {
-            return new BlockExtent(BlockExtentFlags.None, 0, run.Error);
-        }
-        return run.Kind switch
-        {
-            ClusterKind.Data or ClusterKind.Compressed => new BlockExtent(
-                BlockExtentFlags.Data,
-                run.LengthBytes
-            ),
-            ClusterKind.Unallocated when Node.Backing is BlockEdge backing => await backing
-                .StatusAsync(offsetBytes, run.LengthBytes)
-                .ConfigureAwait(false),
-            _ => new BlockExtent(BlockExtentFlags.Zero, run.LengthBytes),
-        };
+        LayerExtent own = await LayerAsync(offsetBytes, lengthBytes).ConfigureAwait(false);
+        bool isBelow = own.Error is null && own.Flags == BlockExtentFlags.None;
+        return isBelow && Node.Backing is BlockEdge backing
+            ? await backing.StatusAsync(offsetBytes, own.LengthBytes).ConfigureAwait(false)
+            : new BlockExtent(own.Flags, own.LengthBytes, own.Error);
     }
 
     // The backing edge comes and goes with commands; the image is told before each request.

@@ -156,6 +156,7 @@ internal static class ConvertCommand
         {
             throw new ImgException($"{name}: a backing file of the output is not supported");
         }
+        image.Doing = $"error while converting {format}: ";
         image.Create();
         return image.KeySecret;
     }

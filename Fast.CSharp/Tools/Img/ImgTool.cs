@@ -21,8 +21,10 @@ internal static class ImgTool
         ["compare"] = (CompareCommand.RunAsync, CompareCommand.Usage),
         ["convert"] = (ConvertCommand.RunAsync, ConvertCommand.Usage),
         ["create"] = (CreateCommand.RunAsync, CreateCommand.Usage),
+        ["dd"] = (DdCommand.RunAsync, DdCommand.Usage),
         ["info"] = (InfoCommand.RunAsync, InfoCommand.Usage),
         ["map"] = (MapCommand.RunAsync, MapCommand.Usage),
+        ["measure"] = (MeasureCommand.RunAsync, MeasureCommand.Usage),
         ["resize"] = (ResizeCommand.RunAsync, ResizeCommand.Usage),
         ["snapshot"] = (SnapshotCommand.RunAsync, SnapshotCommand.Usage),
     };

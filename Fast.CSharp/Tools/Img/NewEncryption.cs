@@ -29,12 +29,12 @@ internal static class NewEncryption
     /// </summary>
     /// <param name="find">The value of an option, or null.</param>
     /// <param name="prefix">What comes before the options' names.</param>
-    /// <param name="fileName">The image, for refusals.</param>
+    /// <param name="blame">How refusals begin.</param>
     /// <param name="objects">Where its secret is.</param>
     public static LuksCreationOptions Read(
         Func<string, string?> find,
         string prefix,
-        string fileName,
+        string blame,
         ImageObjects objects
     )
     {
@@ -69,7 +69,7 @@ internal static class NewEncryption
         ReadOnlyMemory<byte> passphrase = objects.Passphrase(
             find(prefix + "key-secret"),
             prefix + "key-secret",
-            $"{fileName}: "
+            blame
         );
         double perSecond = HashesPerSecond(cipher);
         double digestHashes = CipherSpec.DigestBytes(cipher.Hash);
@@ -132,7 +132,7 @@ internal static class NewEncryption
         ImgException NotAccepted(string option, string value) =>
             Refused($"Parameter '{option}' does not accept value '{value}'");
 
-        ImgException Refused(string text) => new($"{fileName}: {text}");
+        ImgException Refused(string text) => new(blame + text);
     }
 
     /// <summary>Makes the volume in an empty file, for a disk of a length.</summary>

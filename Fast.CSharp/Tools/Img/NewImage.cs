@@ -36,6 +36,11 @@ internal sealed class NewImage
 
     public string FileName { get; }
 
+    /// <summary>What a refusal says that was being done, with a colon; nothing at first.</summary>
+    public string Doing { get; set; } = "";
+
+    private string Prefix => FileName.Length == 0 ? "" : $"{FileName}: {Doing}";
+
     public string Format { get; }
 
     /// <summary>The guest's length; null until it is known.</summary>
@@ -84,7 +89,7 @@ internal sealed class NewImage
     {
         if (Array.IndexOf(Known, key) < 0)
         {
-            throw new ImgException($"{FileName}: Invalid parameter '{key}'");
+            throw new ImgException($"{Prefix}Invalid parameter '{key}'");
         }
         _options[key] = value;
         if (key == "size")
@@ -92,6 +97,22 @@ internal sealed class NewImage
             SizeBytes = Size(key);
         }
     }
+
+    /// <summary>Whether the disk's space is taken at once.</summary>
+    public bool IsPreallocated =>
+        Find("preallocation") switch
+        {
+            null or "off" or "metadata" => false,
+            "falloc" or "full" => true,
+            string other => throw new ImgException($"{Prefix}invalid parameter value: {other}"),
+        };
+
+    /// <summary>The bytes of the file where it has the disk as it is.</summary>
+    public Int128 FileBytes =>
+        Format == "luks"
+            ? LuksCreation.PayloadBytes(NewEncryption.Read(Find, "", Prefix, _objects).Cipher)
+                + (Int128)Rounded()
+            : Rounded();
 
     /// <summary>The line that tells what is made.</summary>
     public string Describe()
@@ -128,8 +149,9 @@ internal sealed class NewImage
     {
         Qcow2CreationOptions? qcow2 = Format == "qcow2" ? Qcow2Options() : null;
         LuksCreationOptions? luks =
-            Format == "luks" ? NewEncryption.Read(Find, "", FileName, _objects) : null;
-        RefuseUnsupported();
+            Format == "luks" ? NewEncryption.Read(Find, "", Prefix, _objects) : null;
+        RefuseUnless("preallocation", "off");
+        RefuseUnless("extended_l2", "off");
         using BlockGraph graph = new(new BlockGraphOptions { HostFiles = LinuxHostFiles.Instance });
         using HostFile file = OpenEmpty(graph);
         BlockError? error =
@@ -141,20 +163,20 @@ internal sealed class NewImage
                     $"Could not resize file: {HostErrnoText.Of(errno)}"
                 )
             : null;
-        ImgException.ThrowIf(error, $"{FileName}: ");
+        ImgException.ThrowIf(error, $"{Prefix}");
     }
 
     private long Rounded()
     {
         long size =
-            SizeBytes
-            ?? throw new ImgException($"{FileName}: Image creation needs a size parameter");
+            SizeBytes ?? throw new ImgException($"{Prefix}Image creation needs a size parameter");
         return size > long.MaxValue - SectorBytes
-            ? throw new ImgException($"{FileName}: Image size is too large")
+            ? throw new ImgException($"{Prefix}Image size is too large")
             : (size + SectorBytes - 1) & -SectorBytes;
     }
 
-    private Qcow2CreationOptions Qcow2Options() =>
+    /// <summary>What an image of the format qcow2 is made with.</summary>
+    public Qcow2CreationOptions Qcow2Options() =>
         new()
         {
             SizeBytes = Rounded(),
@@ -163,7 +185,7 @@ internal sealed class NewImage
                 null or "1.1" or "v3" => 3,
                 "0.10" or "v2" => 2,
                 string other => throw new ImgException(
-                    $"{FileName}: Invalid parameter '{other}' for compat"
+                    $"{Prefix}Invalid parameter '{other}' for compat"
                 ),
             },
             ClusterBytes = checked((int)Math.Min(int.MaxValue, Size("cluster_size") ?? 65536)),
@@ -180,7 +202,7 @@ internal sealed class NewImage
             null or "off" => false,
             "on" => true,
             _ => throw new ImgException(
-                $"{FileName}: Parameter 'lazy_refcounts' expects 'on' or 'off'"
+                $"{Prefix}Parameter 'lazy_refcounts' expects 'on' or 'off'"
             ),
         };
 
@@ -190,25 +212,16 @@ internal sealed class NewImage
             null or "zlib" => false,
             "zstd" => true,
             string other => throw new ImgException(
-                $"{FileName}: Invalid parameter '{other}' for compression_type"
+                $"{Prefix}Invalid parameter '{other}' for compression_type"
             ),
         };
 
-    // Better a refusal than an image that is not what was asked for.
-    private void RefuseUnsupported()
+    /// <summary>Better a refusal than an image that is not what was asked for.</summary>
+    public void RefuseUnless(string key, string supported)
     {
-        foreach (
-            (string key, string[] values) in new[]
-            {
-                ("preallocation", new[] { "off" }),
-                ("extended_l2", new[] { "off" }),
-            }
-        )
+        if (Find(key) is string value && value != supported)
         {
-            if (Find(key) is string value && Array.IndexOf(values, value) < 0)
-            {
-                throw new ImgException($"{FileName}: {key}={value} is not supported");
-            }
+            throw new ImgException($"{Prefix}{key}={value} is not supported");
         }
     }
 
@@ -230,7 +243,7 @@ internal sealed class NewImage
         return errno == HostErrno.None
             ? file!
             : throw new ImgException(
-                $"{FileName}: Could not create '{FileName}': {HostErrnoText.Of(errno)}"
+                $"{Prefix}Could not create '{FileName}': {HostErrnoText.Of(errno)}"
             );
     }
 
@@ -251,7 +264,7 @@ internal sealed class NewImage
             BlockPermissions.All & ~BlockPermissions.Resize,
             out _
         );
-        ImgException.ThrowIf(error, $"{FileName}: ");
+        ImgException.ThrowIf(error, $"{Prefix}");
     }
 
     private string? Find(string key) => _options.GetValueOrDefault(key);
@@ -260,7 +273,7 @@ internal sealed class NewImage
         Find(key) is not string text ? null
         : Sizes.TryRead(text, out long bytes) ? bytes
         : throw new ImgException(
-            $"{FileName}: Parameter '{key}' expects a non-negative number below 2^64"
+            $"{Prefix}Parameter '{key}' expects a non-negative number below 2^64"
         );
 
     private StringBuilder WithGiven(StringBuilder text, string key) =>

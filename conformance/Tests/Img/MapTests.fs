@@ -20,7 +20,7 @@ let private write directory image (commands: string list) =
     |> ignore
 
 /// Chains, holes, packed and prepared clusters.
-let private images directory =
+let images directory =
     let overlay below format name size =
         make directory ([ "create"; "-q"; "-f"; "qcow2"; "-b"; below; "-F"; format; name ] @ size)
 
@@ -49,7 +49,7 @@ let private same directory arguments =
     let said = String.concat " " arguments
     Expect.equal (ours directory ("map" :: arguments)) expected said
 
-let private names = [
+let names = [
     "base.qcow2"
     "top.qcow2"
     "short.qcow2"

@@ -70,6 +70,9 @@ public static class Qcow2Creation
         return refusal;
     }
 
+    /// <summary>Why there is no such image, or null.</summary>
+    internal static BlockError? Refusal(Qcow2CreationOptions options) => Check(options, out _);
+
     private static BlockError? Check(Qcow2CreationOptions options, out Layout layout)
     {
         layout = default;
