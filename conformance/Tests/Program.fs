@@ -75,6 +75,7 @@ let clean = [
     Img.MapTests.tests
     Img.MeasureTests.tests
     Img.DdTests.tests
+    Img.CommitTests.tests
     Img.SnapshotTests.tests
     IoTool.IoToolTests.tests
     Formats.LuksTests.tests

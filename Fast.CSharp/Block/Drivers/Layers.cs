@@ -21,7 +21,7 @@ public static class Layers
         long lengthBytes
     )
     {
-        BlockEdge edge = BelowFilters(top);
+        BlockEdge edge = ImageOf(top);
         for (int depth = 0; ; depth++)
         {
             LayerExtent extent = await edge.LayerAsync(offsetBytes, lengthBytes)
@@ -31,17 +31,18 @@ public static class Layers
                 return new(extent, depth);
             }
             lengthBytes = extent.LengthBytes;
-            if (edge.Child.Backing is not BlockEdge backing)
+            if (BackingOf(edge) is not BlockEdge backing)
             {
                 return new(extent with { Storage = null }, depth);
             }
-            edge = BelowFilters(backing);
+            edge = ImageOf(backing);
             // Whoever lies above has told what is beyond this one's end.
             lengthBytes = Math.Min(lengthBytes, edge.Child.LengthBytes - offsetBytes);
         }
     }
 
-    private static BlockEdge BelowFilters(BlockEdge edge)
+    /// <summary>The link to an image, below the filters over it.</summary>
+    public static BlockEdge ImageOf(BlockEdge edge)
     {
         while (edge.Child.Driver is FilterDriver && edge.Child.File is BlockEdge file)
         {
@@ -49,4 +50,7 @@ public static class Layers
         }
         return edge;
     }
+
+    /// <summary>What an image shows where it has nothing itself; null for nothing.</summary>
+    public static BlockEdge? BackingOf(BlockEdge edge) => ImageOf(edge).Child.Backing;
 }

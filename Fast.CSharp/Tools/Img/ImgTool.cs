@@ -18,6 +18,7 @@ internal static class ImgTool
     {
         ["bench"] = (BenchCommand.RunAsync, BenchCommand.Usage),
         ["check"] = (CheckCommand.RunAsync, CheckCommand.Usage),
+        ["commit"] = (CommitCommand.RunAsync, CommitCommand.Usage),
         ["compare"] = (CompareCommand.RunAsync, CompareCommand.Usage),
         ["convert"] = (ConvertCommand.RunAsync, ConvertCommand.Usage),
         ["create"] = (CreateCommand.RunAsync, CreateCommand.Usage),

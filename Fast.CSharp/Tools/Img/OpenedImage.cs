@@ -30,6 +30,9 @@ internal sealed record ImageAccess
     /// <summary>False to leave the backing file alone.</summary>
     public bool HasBacking { get; init; } = true;
 
+    /// <summary>The options of the backing node instead of what the header says; or null.</summary>
+    public OptionValue? Backing { get; init; }
+
     /// <summary>--object: the secrets that encrypted images name.</summary>
     public ImageObjects Objects { get; init; } = ImageObjects.None;
 
@@ -157,9 +160,9 @@ internal sealed class OpenedImage : IDisposable
         {
             AddUnsaid("force-share", OptionValue.True);
         }
-        if (!access.HasBacking && said.Find("driver")!.AsString == "qcow2")
+        if (BackingOption(access) is OptionValue backing && IsQcow2(said.Find("driver")!.AsString))
         {
-            AddUnsaid("backing", OptionValue.Null);
+            AddUnsaid("backing", backing);
         }
         return OptionValue.Dictionary([.. node]);
 
@@ -171,6 +174,11 @@ internal sealed class OpenedImage : IDisposable
             }
         }
     }
+
+    private static bool IsQcow2(string driver) => driver == "qcow2";
+
+    private static OptionValue? BackingOption(ImageAccess access) =>
+        access.HasBacking ? access.Backing : OptionValue.Null;
 
     private static OptionValue Options(string fileName, string format, ImageAccess access)
     {
@@ -200,9 +208,9 @@ internal sealed class OpenedImage : IDisposable
         {
             node.Add(("key-secret", OptionValue.Of(secret)));
         }
-        if (format == "qcow2" && !access.HasBacking)
+        if (BackingOption(access) is OptionValue backing && IsQcow2(format))
         {
-            node.Add(("backing", OptionValue.Null));
+            node.Add(("backing", backing));
         }
         return OptionValue.Dictionary([.. node]);
     }

@@ -114,6 +114,25 @@ internal sealed partial class Qcow2Image
         });
 
     /// <summary>
+    /// Gives up all that the disk has, so that it shows its backing again (FMT-QCOW2-510).
+    /// </summary>
+    internal ValueTask<BlockError?> EmptyAsync() =>
+        RestateAsync(before =>
+        {
+            Qcow2Change change = new()
+            {
+                Removed = ActiveL1,
+                Gone = [ActiveL1],
+                Source = default,
+                L1Entries = ActiveL1.Entries,
+                SizeBytes = _tables.Header.SizeBytes,
+                Snapshots = before.Snapshots,
+                OldSnapshotBytes = before.TableBytes,
+            };
+            return (change, null);
+        });
+
+    /// <summary>
     /// Shows a listed snapshot in the disk's place, for reading only, until the image is closed
     /// (FMT-QCOW2-504). Nothing of the image may have been written.
     /// </summary>
