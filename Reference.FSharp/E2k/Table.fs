@@ -274,8 +274,13 @@ module Table =
                 |> Map.ofList
         }
 
+    /// The last version that the table has rows of; a later one has these (E2K-OPS-007).
+    let private lastVersion = 6
+
     /// Whether an operation may stand in a channel of a version (E2K-OPS-004).
     let isLegal (version: int) (channel: int) (entry: Entry) =
+        let version = min version lastVersion
+
         entry.Legal
         |> List.exists (fun (first, last, channels) ->
             first <= version && version <= last && List.contains channel channels)

@@ -8,7 +8,7 @@ open Ashlar.Reference.E2k
 
 /// --cpu
 let version: Option<string> =
-    Option<string>("--cpu", Description = "v2 to v6; without it as the program says")
+    Option<string>("--cpu", Description = "v2 to v7; without it as the program says")
 
 /// --tags
 let tags: Option<string> =
@@ -42,6 +42,7 @@ let private versionOf (text: string | null) =
     | "v4" -> Some 4
     | "v5" -> Some 5
     | "v6" -> Some 6
+    | "v7" -> Some 7
     | other -> Arguments.misuse $"there is no version {other}"
 
 let private tagsOf (text: string | null) =

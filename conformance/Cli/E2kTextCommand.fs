@@ -35,7 +35,8 @@ let private versionOf (text: string | null) =
     | "v4" -> Some 4
     | "v5" -> Some 5
     | "v6" -> Some 6
-    | other -> Arguments.misuse $"there is no version {other}; there are v2 to v6"
+    | "v7" -> Some 7
+    | other -> Arguments.misuse $"there is no version {other}; there are v2 to v7"
 
 let private definition (text: string) =
     let name, value =
@@ -108,7 +109,7 @@ let private cpu (meaning: string) = Option<string>("--cpu", Description = meanin
 let asm () =
     let source = Argument<string>("FILE.S", Description = "a source")
     let target = Option<string>("-o", Description = "the program to write", Required = true)
-    let version = cpu "v2 to v6; v3 without it"
+    let version = cpu "v2 to v7; v3 without it"
 
     let defined =
         Option<string[]>(
@@ -151,7 +152,7 @@ let dis () =
             AllowMultipleArgumentsPerToken = true
         )
 
-    let version = cpu "v2 to v6; without it as the program says, and v3 for words"
+    let version = cpu "v2 to v7; without it as the program says, and v3 for words"
     let command = Command("dis", "Disassemble an e2k program or words; asm takes the text back.")
     command.Arguments.Add file
     command.Options.Add hex

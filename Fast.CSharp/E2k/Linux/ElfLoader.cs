@@ -136,6 +136,7 @@ internal static class ElfLoader
             4 or 19 => 4,
             5 => 5,
             6 or 22 => 6,
+            7 => 7,
             _ => null,
         };
 

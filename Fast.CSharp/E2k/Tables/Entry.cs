@@ -1,4 +1,5 @@
 // One row of the table of operations. Spec: spec/e2k/operations.md, E2K-OPS.
+using System;
 using System.Collections.Immutable;
 
 namespace Ashlar.E2k;
@@ -110,9 +111,14 @@ public sealed class Entry
     /// <summary>Whether an operand is half of a pair.</summary>
     public bool IsQuad(int index) => index < Widths.Length && Widths[index] == Width.Quad;
 
+    /// <summary>The last version that the table has rows of.</summary>
+    private const int LastVersion = 6;
+
     /// <summary>Whether it may stand in a channel of a version (E2K-OPS-004).</summary>
     public bool IsLegal(int version, int channel)
     {
+        // E2K-OPS-007
+        version = Math.Min(version, LastVersion);
         foreach (Legality legality in Legal)
         {
             if (

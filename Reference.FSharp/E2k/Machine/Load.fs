@@ -83,6 +83,7 @@ let private versionOf (file: byte[]) =
     | 5 -> Some 5
     | 6
     | 22 -> Some 6
+    | 7 -> Some 7
     | _ -> None
 
 let private segmentAt (file: byte[]) (at: int) : Segment option =

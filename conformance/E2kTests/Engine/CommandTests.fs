@@ -149,6 +149,11 @@ let private runTests = [
             let said = $"ashlar-e2k: {wanted}\n"
             Expect.equal (inShell zeros line) { Code = 1; Output = ""; Errors = said } line
     }
+    test "E2K-OPS-007: version 7 has the operations of version 6" {
+        let line = "text asm --cpu v7 a.S -o b.elf && run b.elf seven!"
+        Expect.equal (inShell echo line) { Code = 0; Output = "seven!"; Errors = "" } "the engine"
+        Expect.equal (EngineAssembly.difference (EngineAssembly.alone 7 echo)) None "the reference"
+    }
     test "asm writes a program into a pipe" {
         let ended = inShell zeros "text asm --cpu v5 a.S -o /dev/stdout | cmp - a.elf"
         Expect.equal ended { Code = 0; Output = ""; Errors = "" } "the same bytes"
